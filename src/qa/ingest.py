@@ -1,0 +1,159 @@
+"""The write side: compare the corpus with the store, then read, segment, chunk, embed and commit what changed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from qa import chunks, documents, segments
+from qa.chunks import Count
+from qa.types import (
+    BuildReport,
+    CorpusError,
+    Document,
+    Embedder,
+    Manifest,
+    Progress,
+    Segment,
+    Store,
+    Writer,
+)
+
+EMBED_BATCH = 256
+"""Texts between two signs of progress; long enough for texts of one length to be found together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a build will do: sources to add, to read again and to forget, and how many stay as they are."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged: int
+
+
+def build(corpus: Path, store: Store, embedder: Embedder, tokens: Count, progress: Progress | None = None) -> BuildReport:
+    """Bring the index up to date with the corpus, in one step that is seen whole or not at all.
+
+    Raises CorpusError when there is no corpus folder or nothing readable in it, StoreError when another build runs.
+    """
+    began = time.perf_counter()
+    say = progress or (lambda stage, done, total: None)
+    digests, unreadable = _digests(corpus)
+    with store.writer() as writer:
+        before = writer.manifest
+        note = _prepare(writer, embedder)
+        plan = compare(digests, writer.digests())
+        failed = unreadable | _update_documents(corpus, writer, plan, embedder, tokens, say)
+        embedded = _embed_missing(writer, embedder, say)
+        added = set(plan.added) - failed.keys()
+        if before is None or note or added or plan.changed or plan.removed:
+            writer.commit(_manifest(embedder, before.generation + 1 if before else 1))
+        total = writer.count()
+    return BuildReport(
+        added=tuple(source for source in plan.added if source not in failed),
+        changed=tuple(source for source in plan.changed if source not in failed),
+        removed=plan.removed,
+        unchanged=plan.unchanged,
+        failed=tuple(sorted(failed.items())),
+        chunks=total,
+        seconds=time.perf_counter() - began,
+        embedded=embedded,
+        note=note,
+    )
+
+
+def articles(corpus: Path) -> list[str]:
+    """The sources that can be read; CorpusError when there is no folder or no article in it."""
+    readable, _ = documents.scan(corpus)
+    if not readable:
+        raise CorpusError(f"The folder {corpus} has no .txt or .md article; put some there and run `qa index`.")
+    return readable
+
+
+def compare(found: Mapping[str, str], known: Mapping[str, str]) -> Plan:
+    """What leads from the known {source: digest} to the found one; a file is the same when its bytes are."""
+    return Plan(
+        added=tuple(sorted(found.keys() - known.keys())),
+        changed=tuple(sorted(source for source in found.keys() & known.keys() if found[source] != known[source])),
+        removed=tuple(sorted(known.keys() - found.keys())),
+        unchanged=sum(known.get(source) == digest for source, digest in found.items()),
+    )
+
+
+def recipe() -> str:
+    """Names everything besides weights that decides what an index holds."""
+    parts = (documents.VERSION, segments.VERSION, chunks.VERSION, chunks.CHUNK_TOKENS)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _manifest(embedder: Embedder, generation: int) -> Manifest:
+    return Manifest(embedder.name, embedder.dimension, embedder.weights, recipe(), generation)
+
+
+def _digests(corpus: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """{source: digest} of the files that can be opened, {source: reason} of those that cannot."""
+    digests: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for source in articles(corpus):
+        try:
+            digests[source] = documents.digest(corpus, source)
+        except CorpusError as error:
+            failed[source] = str(error)
+    return digests, failed
+
+
+def _prepare(writer: Writer, embedder: Embedder) -> str:
+    """Empty an index that was built another way; says why, or "" when it was not."""
+    old = writer.manifest
+    if old is None:
+        return ""
+    if old.weights != embedder.weights:
+        writer.clear()
+        return f"The index was built with {old.embedder}; every article is embedded again with {embedder.name}."
+    if old.recipe != recipe():
+        for source in writer.digests():
+            writer.remove(source)
+        return "The index was built by another version; every article is read again."
+    return ""
+
+
+def _update_documents(
+    corpus: Path, writer: Writer, plan: Plan, embedder: Embedder, tokens: Count, say: Progress
+) -> dict[str, str]:
+    """Forget what is gone, read what is new; returns {source: reason} of what could not be read."""
+    for source in (*plan.removed, *plan.changed):
+        writer.remove(source)
+    failed: dict[str, str] = {}
+    todo = sorted((*plan.added, *plan.changed))
+    for done, source in enumerate(todo):
+        say("reading", done, len(todo))
+        try:
+            document, parts = read_labelled(corpus, source)
+        except CorpusError as error:
+            failed[source] = str(error)
+            continue
+        writer.put(document, parts, chunks.split(document, parts, tokens, embedder.count, embedder.window))
+    say("reading", len(todo), len(todo))
+    return failed
+
+
+def read_labelled(corpus: Path, source: str) -> tuple[Document, tuple[Segment, ...]]:
+    """A file with its segments, and with the headline as title where the file states none."""
+    document = documents.read(corpus, source)
+    parts = segments.label(document)
+    return replace(document, title=segments.title_of(document, parts)), parts
+
+
+def _embed_missing(writer: Writer, embedder: Embedder, say: Progress) -> int:
+    todo = writer.missing()
+    for done in range(0, len(todo), EMBED_BATCH):
+        say("embedding", done, len(todo))
+        batch = todo[done : done + EMBED_BATCH]
+        writer.add_vectors([key for key, _ in batch], embedder.embed([text for _, text in batch]))
+    say("embedding", len(todo), len(todo))
+    return len(todo)

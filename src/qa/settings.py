@@ -1,0 +1,71 @@
+"""`Settings`: read once, at the edges, from `qa.toml` and the environment; no other module reads the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from qa.types import QAError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be chosen. Every field may stand in `qa.toml` under its name, or in the environment as `QA_` and its
+    name in capitals; the environment wins."""
+
+    corpus: Path = Path("corpus")
+    """The folder of articles."""
+    store: Path = Path("vectorstore")
+    """The folder of the index."""
+    embedder: str = ""
+    """A folder or a hub name of sentence-transformers; "" takes the installed package."""
+    reranker: str = ""
+    """A folder (model.onnx, tokenizer.json) or a hub name of a cross-encoder; "" takes the installed package,
+    "none" does without."""
+    cache: Path = Path("~/.cache/verbatim")
+    """Where unpacked token tables are kept."""
+    host: str = "127.0.0.1"
+    """The address that the page is served on."""
+    port: int = 7860
+    """The port that the page is served on."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ, file: str | Path = "qa.toml") -> Settings:
+        """Read the settings; QAError when a name is unknown or a value is not of its type."""
+        path = Path(file)
+        values = _read_toml(path)
+        known = {field.name for field in fields(cls)}
+        for name in values:
+            if name not in known:
+                raise QAError(f"{path} has a setting '{name}' that does not exist; use one of: {_names(known)}.")
+        for name in known:
+            if value := environ.get(f"QA_{name.upper()}"):
+                values[name] = value
+        return replace(cls(), **{name: _typed(name, value) for name, value in values.items()})
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise QAError(f"{path} cannot be read ({error}); correct that line or remove the file.") from error
+
+
+def _names(names: set[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _typed(name: str, value: Any) -> Any:
+    if name in {"corpus", "store", "cache"}:
+        return Path(str(value)).expanduser()
+    if name == "port":
+        if not str(value).isdigit() or not 0 < int(value) < 65536:
+            raise QAError(f"The port '{value}' is not a number from 1 to 65535; set QA_PORT to one that is free.")
+        return int(value)
+    return str(value)

@@ -1,0 +1,80 @@
+"""The derived dense index: FAISS in memory, and a file of it that is only believed when its checksums hold.
+
+FAISS files carry no integrity check of their own, so ours starts with one line of JSON that names what the index was
+made from and the SHA-256 of the bytes that follow. Any doubt, and the index is made again from the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from qa.types import ChunkKey, Kind, Vectors
+
+KINDS: tuple[Kind, ...] = ("body", "comment")
+"""The kinds that are searched; their positions are what `DenseIndex.kinds` holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class DenseIndex:
+    """Exact inner products over unit vectors. Row i of `index` is the chunk `keys[i]`, of kind `KINDS[kinds[i]]`."""
+
+    stamp: str
+    keys: tuple[ChunkKey, ...]
+    kinds: npt.NDArray[np.uint8]
+    index: Any
+
+    def search(self, vector: Vectors, kinds: Sequence[Kind], k: int) -> list[tuple[ChunkKey, float]]:
+        """The `k` nearest chunks of these kinds, best first, ties by key; `vector` has shape (dimension,)."""
+        wanted = np.isin(self.kinds, [KINDS.index(kind) for kind in kinds])
+        bits = np.packbits(wanted, bitorder="little")
+        parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
+        scores, rows = self.index.search(vector.reshape(1, -1), max(1, min(k, int(wanted.sum()))), params=parameters)
+        found = [(self.keys[row], float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]
+        return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+
+
+def build(stamp: str, keys: Sequence[ChunkKey], kinds: Sequence[Kind], vectors: Vectors) -> DenseIndex:
+    """An index over the rows of `vectors`, shape (len(keys), dimension)."""
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    return DenseIndex(stamp, tuple(keys), _kind_numbers(kinds), index)
+
+
+def save(path: Path, dense: DenseIndex) -> None:
+    """Write the file in one step: a reader sees the old file or the new one."""
+    payload = faiss.serialize_index(dense.index).tobytes()
+    header = {"stamp": dense.stamp, "rows": len(dense.keys), "sha256": hashlib.sha256(payload).hexdigest()}
+    unfinished = path.with_suffix(".unfinished")
+    with unfinished.open("wb") as file:
+        file.write(json.dumps(header).encode() + b"\n" + payload)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def load(path: Path, stamp: str, keys: Sequence[ChunkKey], kinds: Sequence[Kind]) -> DenseIndex | None:
+    """The index in the file, or None when it is missing, damaged or was made from something else."""
+    try:
+        line, _, payload = path.read_bytes().partition(b"\n")
+        header = json.loads(line)
+        expected = {"stamp": stamp, "rows": len(keys), "sha256": hashlib.sha256(payload).hexdigest()}
+    except (OSError, ValueError):
+        return None
+    if header != expected:
+        return None
+    index = faiss.deserialize_index(np.frombuffer(payload, np.uint8))
+    return DenseIndex(stamp, tuple(keys), _kind_numbers(kinds), index)
+
+
+def _kind_numbers(kinds: Sequence[Kind]) -> npt.NDArray[np.uint8]:
+    return np.array([KINDS.index(kind) for kind in kinds], np.uint8)

@@ -1,0 +1,310 @@
+"""The nouns of the project, the protocols its parts meet through, and its errors.
+
+Offsets are half-open ranges of code points of `Document.text`, as Python's slices count them.
+
+The error tree; every message is one sentence that ends with what to do:
+
+    QAError
+     ├─ CorpusError   the folder of articles cannot be read
+     ├─ StoreError    the index is missing, foreign, damaged or busy
+     └─ ModelError    weights are missing or not the ones that are pinned
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Kind: TypeAlias = Literal["title", "body", "comment", "boilerplate"]
+Vectors: TypeAlias = npt.NDArray[np.float32]
+"""Rows of length one, shape (texts, dimension), float32."""
+
+ChunkKey: TypeAlias = tuple[str, int]
+"""(source, number) of a chunk; the order of keys is the order in which ties are broken."""
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with (stage, done, total) while an index is built."""
+
+
+class QAError(Exception):
+    """Something a person can mend; the message says how."""
+
+
+class CorpusError(QAError):
+    """The corpus folder, or a file in it, cannot be used."""
+
+
+class StoreError(QAError):
+    """The index cannot be used."""
+
+
+class ModelError(QAError):
+    """The weights cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A half-open range of code points: `text[start:end]`."""
+
+    start: int
+    end: int
+
+    def of(self, text: str) -> str:
+        """The characters of `text` in this span."""
+        return text[self.start : self.end]
+
+    def shifted(self, by: int) -> Span:
+        """The same span, `by` characters further on."""
+        return Span(self.start + by, self.end + by)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file of the corpus with its exact text.
+
+    `source` is the POSIX path below the corpus folder, `date` is ISO 8601 (YYYY-MM-DD), `digest` the SHA-256 of
+    the file's bytes in hexadecimal. What the file does not say is "".
+    """
+
+    source: str
+    text: str
+    title: str
+    date: str
+    url: str
+    author: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A labelled part of a document's text."""
+
+    span: Span
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole sentences of one segment, small enough for the embedder; `number` counts from 0 in its document."""
+
+    source: str
+    number: int
+    span: Span
+    text: str
+    kind: Kind
+    title: str
+    date: str
+
+    @property
+    def key(self) -> ChunkKey:
+        """What names this chunk in the store."""
+        return (self.source, self.number)
+
+    @property
+    def context(self) -> str:
+        """What embedder and reranker read: the title, which often names what the text calls "it", then the text."""
+        return title_context(self.title) + self.text
+
+
+TITLE_CONTEXT = 160
+"""Characters of a title that go before a text as context; longer than nine in ten headlines, shorter than any window."""
+
+
+def title_context(title: str) -> str:
+    """What goes before a text to say what it is about, or ""."""
+    return f"{title[:TITLE_CONTEXT]}\n" if title else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that was retrieved, with its score: higher is better, comparable within one result."""
+
+    chunk: Chunk
+    score: float
+
+    @property
+    def text(self) -> str:
+        """The exact characters `[start:end]` of the document."""
+        return self.chunk.text
+
+    @property
+    def source(self) -> str:
+        """The file, as a POSIX path below the corpus folder."""
+        return self.chunk.source
+
+    @property
+    def title(self) -> str:
+        """The document's title, or ""."""
+        return self.chunk.title
+
+    @property
+    def date(self) -> str:
+        """The document's date in ISO 8601, or ""."""
+        return self.chunk.date
+
+    @property
+    def kind(self) -> Kind:
+        """`body`, or `comment` for a reader's comment."""
+        return self.chunk.kind
+
+    @property
+    def start(self) -> int:
+        """First code point of the passage in the document."""
+        return self.chunk.span.start
+
+    @property
+    def end(self) -> int:
+        """One past the last code point of the passage in the document."""
+        return self.chunk.span.end
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A sentence and its place: `text == document.text[start:end]`, always."""
+
+    text: str
+    source: str
+    start: int
+    end: int
+    title: str
+    date: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the corpus says to a question.
+
+    `question` is the standalone form that was searched. `text` is Markdown; an answer is made of quotes, each followed
+    by its number in `quotes` ([1] is the first). `confidence` is between 0 and 1 and comparable between questions.
+    When `answered` is False, `quotes` are the closest passages found, not an answer.
+    """
+
+    question: str
+    text: str
+    answered: bool
+    confidence: float
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What one build did. The names are sources; `failed` pairs a source with the reason; `chunks` is the total
+    after the build, `seconds` wall time, `embedded` how many texts needed the embedder. `note` says why everything was
+    built anew, when it was."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged: int
+    failed: tuple[tuple[str, str], ...]
+    chunks: int
+    seconds: float
+    embedded: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an index was built with. `generation` grows by one with every build that changed something."""
+
+    embedder: str
+    dimension: int
+    weights: str
+    recipe: str
+    generation: int
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of length one."""
+
+    name: str
+    dimension: int
+    window: int
+    """The most tokens of a text that the model reads, special tokens not counted."""
+    weights: str
+    """SHA-256 of the weights, hexadecimal."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), dimension); a text's vector does not depend on its neighbours."""
+
+    def count(self, text: str) -> int:
+        """The tokens of `text` by the model's own tokenizer, special tokens not counted."""
+
+
+class Reranker(Protocol):
+    """Judges how well a text answers a question."""
+
+    name: str
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        """One logit a text, higher is better; a text's score does not depend on its neighbours."""
+
+
+class Snapshot(Protocol):
+    """One generation of the index, unchanged for as long as it is held."""
+
+    manifest: Manifest
+
+    def sources(self) -> list[str]:
+        """All documents, sorted."""
+
+    def document(self, source: str) -> Document:
+        """The document with its exact text; StoreError if there is none of that name."""
+
+    def segments(self, source: str) -> tuple[Segment, ...]:
+        """The labelled parts of a document, in order."""
+
+    def dense(self, vector: Vectors, kinds: Sequence[Kind], k: int) -> list[tuple[ChunkKey, float]]:
+        """The `k` nearest chunks by cosine, best first; `vector` has shape (dimension,)."""
+
+    def lexical(self, question: str, kinds: Sequence[Kind], k: int) -> list[tuple[ChunkKey, float]]:
+        """The `k` best chunks by BM25, best first."""
+
+    def chunks(self, keys: Sequence[ChunkKey]) -> list[Chunk]:
+        """The chunks of these names, in the order asked for."""
+
+
+class Writer(Protocol):
+    """One build. Nothing of it is seen before it is committed."""
+
+    manifest: Manifest | None
+
+    def digests(self) -> dict[str, str]:
+        """{source: digest} of the documents that are indexed."""
+
+    def clear(self) -> None:
+        """Forget everything, as in a new index."""
+
+    def remove(self, source: str) -> None:
+        """Forget one document."""
+
+    def put(self, document: Document, segments: Sequence[Segment], chunks: Sequence[Chunk]) -> None:
+        """Add one document, which must not be there."""
+
+    def missing(self) -> list[tuple[bytes, str]]:
+        """(key, text) of every text that still needs a vector, by source and number, no text twice."""
+
+    def add_vectors(self, keys: Sequence[bytes], vectors: Vectors) -> None:
+        """Store the vectors of texts that `missing` named."""
+
+    def count(self) -> int:
+        """How many chunks there are."""
+
+    def commit(self, manifest: Manifest) -> None:
+        """Make this build the index, whole."""
+
+
+class Store(Protocol):
+    """Where an index lives."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """The newest generation; StoreError when there is no usable index."""
+
+    def writer(self) -> AbstractContextManager[Writer]:
+        """The one writer; StoreError when another build is running. Leaving without `commit` changes nothing."""
