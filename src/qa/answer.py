@@ -50,7 +50,8 @@ def choose(question: str, passages: Sequence[Passage], reranker: Reranker | None
     chosen: list[tuple[Quote, float]] = []
     for quote, score in ranked:
         repeated = any(_words(quote.text) == _words(other.text) for other, _ in chosen)
-        weak = bool(chosen) and calibrated(score) < KEEP * calibrated(chosen[0][1])
+        best = calibrated(chosen[0][1]) if chosen else 0.0
+        weak = best >= ANSWERED and calibrated(score) < KEEP * best
         if not repeated and not weak and len(chosen) < MAX_QUOTES:
             chosen.append((quote, score))
     return chosen

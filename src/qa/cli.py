@@ -1,1 +1,194 @@
-"""x"""
+"""The terminal: `qa index | ask | retrieve | chat | eval | doctor`. What a person can mend ends with exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from qa.settings import Settings
+from qa.types import Answer, BuildReport, Progress, QAError, Quote
+
+WIDTH = 100
+"""Columns of printed text."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0, 2 when something must be mended first, or 130 when interrupted."""
+    try:
+        options = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace, Settings], int] = options.command
+        return command(options, _settings(options))
+    except QAError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted; the index is as it was.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="qa", description="Ask a folder of articles; every answer is quoted.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace, Settings], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=run)
+        added.add_argument("--store", type=Path, help="the folder of the index")
+        return added
+
+    index = command("index", _index, "Bring the index up to date with the folder of articles.")
+    index.add_argument("--corpus", type=Path, help="the folder of articles")
+    ask = command("ask", _ask, "Answer a question with quotes.")
+    ask.add_argument("question")
+    ask.add_argument("--comments", action="store_true", help="let readers' comments answer too")
+    retrieve = command("retrieve", _retrieve, "Print the passages nearest to a question.")
+    retrieve.add_argument("question")
+    retrieve.add_argument("-k", type=int, default=5, help="how many (default: %(default)s)")
+    retrieve.add_argument("--comments", action="store_true", help="search readers' comments too")
+    chat = command("chat", _chat, "Serve the chat page.")
+    chat.add_argument("--corpus", type=Path, help="the folder of articles that 'rebuild index' reads")
+    chat.add_argument("--port", help="the port of the page")
+    evaluate = command("eval", _eval, "Score a file of questions with known answers.")
+    evaluate.add_argument("file", type=Path)
+    evaluate.add_argument("--floors", type=Path, help="a JSON file of least values; falling under one is exit code 1")
+    command("doctor", _doctor, "Say what is installed, what the index holds, and what to run if something is missing.")
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings.load(**{name: getattr(options, name, None) for name in ("corpus", "store", "port")})
+
+
+# --- commands; what they need is imported when they run, so that a mistake is said at once ---------------------------
+
+
+def _index(options: argparse.Namespace, settings: Settings) -> int:
+    from qa.assistant import build_index
+    from qa.documents import scan
+
+    with _progress() as show:
+        report = build_index(progress=show, settings=settings)
+    print(_report(report, settings))
+    other = scan(settings.corpus)[1]
+    if other:
+        print(f"Left out, as neither .txt nor .md: {textwrap.shorten(', '.join(other), WIDTH)}")
+    for _, reason in report.failed:
+        print(reason, file=sys.stderr)
+    return 2 if report.failed else 0
+
+
+def _ask(options: argparse.Namespace, settings: Settings) -> int:
+    from qa.assistant import Assistant
+
+    print(_answer(Assistant.open(settings=settings).ask(options.question, include_comments=options.comments)))
+    return 0
+
+
+def _retrieve(options: argparse.Namespace, settings: Settings) -> int:
+    from qa.assistant import Assistant
+
+    passages = Assistant.open(settings=settings).retrieve(options.question, options.k, options.comments)
+    for number, passage in enumerate(passages, 1):
+        place = f"{passage.source}, characters {passage.start}-{passage.end}"
+        print(f"{number}. {_titled(passage.title, passage.date)}\n   {place}, score {passage.score:.2f}")
+        print(_wrapped(passage.text, "   ") + "\n")
+    return 0
+
+
+def _chat(options: argparse.Namespace, settings: Settings) -> int:
+    from qa.web import serve
+
+    serve(settings)
+    return 0
+
+
+def _eval(options: argparse.Namespace, settings: Settings) -> int:
+    from qa import evaluate
+    from qa.assistant import Assistant
+
+    cases = evaluate.read_cases(options.file)
+    results = evaluate.run(cases, Assistant.open(settings=settings).ask)
+    measured = evaluate.measures(results)
+    for result in results:
+        if not result.right:
+            print(f"  wrong: {result.case.question}  →  {_wrapped(result.answer.text, '    ').strip()}")
+    for name, value in measured.items():
+        print(f"{name:<22} {value:.3f}")
+    floors = json.loads(options.floors.read_text("utf-8")) if options.floors else {}
+    fallen = evaluate.below(measured, floors)
+    for sentence in fallen:
+        print(sentence, file=sys.stderr)
+    return 1 if fallen else 0
+
+
+def _doctor(options: argparse.Namespace, settings: Settings) -> int:
+    from qa.doctor import examine
+
+    findings = examine(settings)
+    for finding in findings:
+        print(f"{'ok  ' if finding.ok else 'MEND'}  {finding.about:<11} {finding.says}")
+    return 0 if all(finding.ok for finding in findings) else 2
+
+
+# --- what the terminal shows -----------------------------------------------------------------------------------------
+
+
+def _report(report: BuildReport, settings: Settings) -> str:
+    counts = f"{len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed"
+    note = f"{report.note}\n" if report.note else ""
+    return (
+        f"{note}{counts}, {report.unchanged} unchanged; {report.embedded} passages embedded in {report.seconds:.1f} s; "
+        f"{report.chunks} passages in {settings.store}."
+    )
+
+
+def _answer(answer: Answer) -> str:
+    quotes = [f"“{quote.text}” [{number}]" for number, quote in enumerate(answer.quotes, 1)]
+    head = [] if answer.answered else [f"{answer.text} The closest passages:"]
+    body = [_wrapped(line) for line in (*head, *quotes)]
+    places = [_place(number, quote) for number, quote in enumerate(answer.quotes, 1)]
+    return "\n\n".join([*body, "\n".join(places)])
+
+
+def _place(number: int, quote: Quote) -> str:
+    titled = _titled(quote.title, quote.date)
+    return f"[{number}] {titled}\n    {quote.source}, characters {quote.start}-{quote.end}" + (
+        " (a reader's comment)" if quote.kind == "comment" else ""
+    )
+
+
+def _titled(title: str, date: str) -> str:
+    return ", ".join(part for part in (title or "Untitled", date) if part)
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(" ".join(text.split()), WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar for each stage, on a terminal only."""
+    bars: dict[str, tqdm[Any]] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        if stage not in bars:
+            bars[stage] = tqdm(total=total, desc=stage, unit="", leave=False, disable=None)
+        bars[stage].update(done - bars[stage].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

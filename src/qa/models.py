@@ -117,6 +117,11 @@ def embedder_name(settings: Settings) -> str:
     return settings.embedder or MINILM.hub
 
 
+def origin(chosen: str, packaged: Packaged) -> str:
+    """Where weights come from: the settings, an installed package, or the hub."""
+    return chosen or str(packaged_folder(packaged) or "the Hugging Face hub")
+
+
 class SentenceTransformerEmbedder:
     """A sentence-transformers model; in bfloat16 where the processor computes it and the vectors stay the same.
 

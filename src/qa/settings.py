@@ -34,8 +34,9 @@ class Settings:
     """The port that the page is served on."""
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] = os.environ, file: str | Path = "qa.toml") -> Settings:
-        """Read the settings; QAError when a name is unknown or a value is not of its type."""
+    def load(cls, environ: Mapping[str, str] = os.environ, file: str | Path = "qa.toml", **given: Any) -> Settings:
+        """Read the settings; what is `given` and not None wins. QAError when a name is unknown or a value is not of its
+        type."""
         path = Path(file)
         values = _read_toml(path)
         known = {field.name for field in fields(cls)}
@@ -45,6 +46,7 @@ class Settings:
         for name in known:
             if value := environ.get(f"QA_{name.upper()}"):
                 values[name] = value
+        values |= {name: value for name, value in given.items() if value is not None}
         return replace(cls(), **{name: _typed(name, value) for name, value in values.items()})
 
 

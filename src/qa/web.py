@@ -1,0 +1,237 @@
+"""The chat page; the only file that imports gradio.
+
+Article text reaches the page through `escaped` alone. The page asks nothing of any other host: fonts are the system's,
+analytics are off, style and script are served from here.
+"""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from qa.assistant import Assistant, build_index
+from qa.settings import Settings
+from qa.types import Answer, BuildReport, Document, Kind, QAError, Quote, Segment, Span
+
+STATIC = Path(__file__).parent / "static"
+
+STREAM_SECONDS = 0.15
+"""Between one quote and the next, so that an answer is seen to grow; it is complete before the first is shown."""
+
+CONCURRENCY = 8
+"""Questions answered side by side; Gradio's own default is one."""
+
+EXAMPLES = (
+    "How many grenade launchers did the army seize?",
+    "Who rejected the offer of US troops?",
+    "Which helicopter may be assembled in Mexico?",
+    "Why does Mexico stay neutral over the war in Ukraine?",
+)
+
+WELCOME = "Ask about the articles. Every sentence of an answer is a quote; its number opens the article at that place."
+
+NO_SOURCE = '<p class="hint">The article behind a quote is shown here.</p>'
+
+Message = dict[str, Any]
+Update = tuple[list[Message], str]
+
+
+def serve(settings: Settings) -> None:
+    """Serve the page until it is interrupted; QAError when there is no index or the port is taken."""
+    page = build_page(Assistant.open(settings=settings), settings)
+    print(f"Verbatim answers on http://{settings.host}:{settings.port} (Ctrl-C ends it)", flush=True)  # noqa: T201
+    try:
+        page.queue(default_concurrency_limit=CONCURRENCY).launch(**launch_options(settings))
+    except OSError as error:
+        raise QAError(f"Port {settings.port} cannot be used ({error}); set QA_PORT to one that is free.") from error
+
+
+def launch_options(settings: Settings) -> dict[str, Any]:
+    """How the page is served: to this machine alone, with everything it needs, and telling nobody."""
+    hosts = [settings.host, "localhost", "127.0.0.1"]
+    return {
+        "server_name": settings.host,
+        "server_port": settings.port,
+        "share": False,
+        "ssr_mode": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "footer_links": [],
+        "quiet": True,
+        "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        "css_paths": STATIC / "page.css",
+        "app_kwargs": {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]},
+    }
+
+
+def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
+    """The page over an opened index."""
+
+    def respond(question: str, messages: list[Message]) -> Iterator[Update]:
+        yield from converse(assistant, question, messages)
+
+    def show(place: dict[str, Any]) -> str:
+        return source_html(assistant, str(place["source"]), [Span(int(a), int(b)) for a, b in place["spans"]])
+
+    def rebuild(progress: Any = gr.Progress()) -> str:  # noqa: B008 - Gradio finds the bar by this default.
+        return rebuilt(settings, lambda stage, done, total: progress((done, max(total, 1)), desc=stage, unit=""))
+
+    with gr.Blocks(title="Verbatim", analytics_enabled=False, fill_width=True) as page:
+        gr.HTML("<h1>Verbatim</h1><p>Answers that are quotes</p>", elem_id="masthead")
+        with gr.Row(elem_id="room"):
+            with gr.Column(scale=5, min_width=320):
+                chat = gr.Chatbot(
+                    elem_id="chat",
+                    show_label=False,
+                    height="60vh",
+                    placeholder=WELCOME,
+                    buttons=[],
+                    feedback_options=None,
+                    latex_delimiters=[],
+                    line_breaks=False,
+                )
+                question = gr.Textbox(
+                    elem_id="question",
+                    label="Your question",
+                    placeholder="Ask about the articles",
+                    max_lines=4,
+                    submit_btn="Ask",
+                    autofocus=True,
+                )
+                gr.Examples([[example] for example in EXAMPLES], inputs=question, label="For example")
+            with gr.Column(scale=6, min_width=320):
+                source = gr.HTML(
+                    NO_SOURCE,
+                    elem_id="source",
+                    server_functions=[show],
+                    js_on_load=(STATIC / "page.js").read_text("utf-8"),
+                )
+                with gr.Row(elem_id="tools"):
+                    button = gr.Button("Rebuild index", elem_id="rebuild", size="sm", scale=0)
+                    status = gr.HTML(elem_id="status", container=True)
+        question.submit(respond, [question, chat], [chat, source], api_visibility="private")
+        question.submit(str, None, question, api_visibility="private", queue=False)
+        button.click(rebuild, None, status, api_visibility="private")
+    return page
+
+
+# --- what the page does ----------------------------------------------------------------------------------------------
+
+
+def converse(assistant: Assistant, question: str, messages: Sequence[Message]) -> Iterator[Update]:
+    """The conversation with an answer growing at its end, and the article behind its first quote."""
+    asked: list[Message] = [*messages, {"role": "user", "content": f"<p>{escaped(question)}</p>"}]
+    yield [*asked, _said('<p class="hint">Reading the articles…</p>')], NO_SOURCE
+    try:
+        answer = assistant.ask(question, [{"role": m["role"], "content": _plain(m["content"])} for m in messages])
+        place = [Span(q.start, q.end) for q in answer.quotes if q.source == answer.quotes[0].source]
+        source = source_html(assistant, answer.quotes[0].source, place) if answer.quotes else NO_SOURCE
+    except QAError as error:
+        yield [*asked, _said(f'<p class="problem">{escaped(str(error))}</p>')], NO_SOURCE
+        return
+    for shown in range(1, len(answer.quotes) + 1):
+        yield [*asked, _said(answer_html(answer, shown))], source
+        time.sleep(STREAM_SECONDS)
+    if not answer.quotes:
+        yield [*asked, _said(answer_html(answer, 0))], source
+
+
+def rebuilt(settings: Settings, progress: Callable[[str, int, int], None]) -> str:
+    """Bring the index up to date and say in a line what that did; questions go on from the old index meanwhile."""
+    try:
+        return _report_html(build_index(progress=progress, settings=settings))
+    except QAError as error:
+        return f'<p class="problem">{escaped(str(error))}</p>'
+
+
+# --- HTML ------------------------------------------------------------------------------------------------------------
+
+_SPECIAL = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;", "\\": "&#92;"})
+
+
+def escaped(text: str) -> str:
+    """Text that shows as it is: no markup, and nothing that the page's template languages would expand."""
+    return html.escape(text).translate(_SPECIAL)
+
+
+def answer_html(answer: Answer, shown: int) -> str:
+    """The first `shown` quotes of an answer, each with its numbered citation, then where they stand."""
+    quotes = list(enumerate(answer.quotes, 1))[:shown]
+    body = "".join(f"<p>{escaped(quote.text)} {_cite(number, quote)}</p>" for number, quote in quotes)
+    listed = f'<ul class="places">{"".join(_places(quotes))}</ul>' if quotes else ""
+    if answer.answered:
+        return f'<div class="answer">{body}{listed}</div>'
+    closest = f'<details><summary>The closest passages</summary>{body}{listed}</details>' if body else ""
+    return f'<div class="refusal"><p>{escaped(answer.text)}</p>{closest}</div>'
+
+
+def _cite(number: int, quote: Quote) -> str:
+    # The chat's sanitiser keeps no attribute but the class, so the place is written as one; page.js reads it.
+    place = f"at-{quote.start}-{quote.end}-{quote.source.encode().hex()}"
+    return f'<button class="cite {place}"><span class="unseen">Show quote </span>{number}</button>'
+
+
+def _places(quotes: Sequence[tuple[int, Quote]]) -> Iterator[str]:
+    """A line for every article: the numbers of its quotes, its title and date."""
+    for source in dict.fromkeys(quote.source for _, quote in quotes):
+        here = [(number, quote) for number, quote in quotes if quote.source == source]
+        numbers = ", ".join(str(number) for number, _ in here)
+        quote = here[0][1]
+        date = f", {escaped(quote.date)}" if quote.date else ""
+        comment = " · a reader’s comment" if quote.kind == "comment" else ""
+        yield f"<li><b>{numbers}</b> {escaped(quote.title or source)}{date}{comment}</li>"
+
+
+def source_html(assistant: Assistant, source: str, spans: Sequence[Span]) -> str:
+    """A whole article, its parts told apart, with the quoted spans marked; the first span is the one in focus."""
+    document, parts = assistant.document(source), assistant.segments(source)
+    facts = " · ".join(escaped(fact) for fact in (document.date, document.author, document.source) if fact)
+    head = f"<h2>{escaped(document.title or document.source)}</h2><p class='facts'>{facts}</p>"
+    return f"<article>{head}<div class='text'>{_marked(document, parts, spans)}</div></article>"
+
+
+def _marked(document: Document, parts: Sequence[Segment], spans: Sequence[Span]) -> str:
+    """The text, cut wherever a segment or a mark begins or ends; joined again it is the text."""
+    edges = {0, len(document.text), *(e for p in parts for e in (p.span.start, p.span.end))}
+    edges |= {edge for span in spans for edge in (span.start, span.end) if 0 <= edge <= len(document.text)}
+    out: list[str] = []
+    at = 0
+    for start, end in pairwise(sorted(edges)):
+        while at < len(parts) and parts[at].span.end <= start:
+            at += 1
+        kind = parts[at].kind if at < len(parts) and parts[at].span.start <= start else None
+        out.append(_piece(document.text[start:end], kind, next((s for s in spans if s.start <= start < s.end), None), spans))
+    return "".join(out)
+
+
+def _piece(text: str, kind: Kind | None, mark: Span | None, marks: Sequence[Span]) -> str:
+    shown = escaped(text)
+    if mark:
+        shown = f"<mark class='{'focus' if mark == marks[0] else 'other'}'>{shown}</mark>"
+    return shown if kind in {None, "body"} else f'<span class="{kind}">{shown}</span>'
+
+
+def _report_html(report: BuildReport) -> str:
+    counts = f"{len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed"
+    failed = "".join(f'<p class="problem">{escaped(reason)}</p>' for _, reason in report.failed)
+    note = f"<p>{escaped(report.note)}</p>" if report.note else ""
+    return f"{note}<p>{counts}, {report.unchanged} unchanged, in {report.seconds:.1f} s.</p>{failed}"
+
+
+def _said(content: str) -> Message:
+    return {"role": "assistant", "content": content}
+
+
+def _plain(content: Any) -> str:
+    """What was typed, from what the page sends back: a string, or a list of blocks."""
+    blocks = content if isinstance(content, list) else [content]
+    text = " ".join(block.get("text", "") if isinstance(block, dict) else str(block) for block in blocks)
+    return html.unescape(text.strip().removeprefix("<p>").removesuffix("</p>"))
