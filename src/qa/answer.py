@@ -80,7 +80,9 @@ def _candidates(passages: Sequence[Passage]) -> list[Quote]:
 
 def _is_sentence(text: str) -> bool:
     words = len(text.split())
-    return words >= 3 and (words >= 8 or bool(re.search(r"[.!?…:;。！？][\"”’»)\]]*$", text)) or text[0] in "-–—•*0123456789")
+    return words >= 3 and (
+        words >= 8 or bool(re.search(r"[.!?…:;。！？][\"”’»)\]]*$", text)) or text[0] in "-–—•*0123456789"
+    )
 
 
 def _quote(passage: Passage, span: Span) -> Quote:

@@ -109,7 +109,11 @@ def build_index(
     folder = Path(corpus or settings.corpus)
     ingest.articles(folder)  # Before weights are loaded: what is wrong is said at once.
     return ingest.build(
-        folder, open_store(store or settings.store), models.load_embedder(settings), models.token_counter(settings), progress
+        folder,
+        open_store(store or settings.store),
+        models.load_embedder(settings),
+        models.token_counter(settings),
+        progress,
     )
 
 
@@ -126,16 +130,15 @@ def checked(question: str) -> str:
 def _check_name(snapshot: Snapshot, name: str) -> None:
     built = snapshot.manifest.embedder
     if built != name:
-        raise StoreError(
-            f"The index was built with {built} and {name} is set; run `qa index` to build it anew, or unset QA_EMBEDDER."
-        )
+        raise StoreError(f"The index was built with {built} and {name} is set; run `qa index` to build it anew.")
 
 
 # --- follow-up questions ----------------------------------------------------------------------------------------------
 
 FOLLOW_UP = re.compile(
     r"\b(?:he|she|it|they|him|her|his|hers|its|their|them|this|that|these|those|there|then|one|ones|former|latter|same"
-    r"|else|another|él|ella|ellos|ellas|su|sus|eso|esto)\b|^(?:and|but|so|or|what about|how about|why|why not|y|pero)\b",
+    r"|else|another|él|ella|ellos|ellas|su|sus|eso|esto)\b"
+    r"|^(?:and|but|so|or|what about|how about|why|why not|y|pero)\b",
     re.I,
 )
 """Words that point back at something said before."""

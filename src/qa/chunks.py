@@ -46,9 +46,7 @@ def split(
             continue
         for span in _packed(document.text, segment.span, fits):
             text = span.of(document.text)
-            chunks.append(
-                Chunk(document.source, len(chunks), span, text, segment.kind, document.title, document.date)
-            )
+            chunks.append(Chunk(document.source, len(chunks), span, text, segment.kind, document.title, document.date))
     return tuple(chunks)
 
 

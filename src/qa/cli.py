@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    return Settings.load(**{name: getattr(options, name, None) for name in ("corpus", "store", "port")})
+    given: dict[str, Any] = {name: getattr(options, name, None) for name in ("corpus", "store", "port")}
+    return Settings.load(**given)
 
 
 # --- commands; what they need is imported when they run, so that a mistake is said at once ---------------------------

@@ -38,7 +38,9 @@ DATELINE = re.compile(
 """The start of a line that says when a text came out; what follows the match, if anything, is the story."""
 
 _NAME = r"[A-ZÀ-ÖØ-ÞĀ-Ž][\w.'’-]*"
-BYLINE = re.compile(rf"(?:[Bb]y|BY|[Pp]or|POR)\s*:?\s+(?P<author>{_NAME}(?:,?\s+(?:{_NAME}|de|del|la|van|von|der|and|y|&))*)")
+BYLINE = re.compile(
+    rf"(?:[Bb]y|BY|[Pp]or|POR)\s*:?\s+(?P<author>{_NAME}(?:,?\s+(?:{_NAME}|de|del|la|van|von|der|and|y|&))*)"
+)
 """A whole line that names the author."""
 
 Metadata = dict[str, str]

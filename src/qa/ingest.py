@@ -36,7 +36,9 @@ class Plan:
     unchanged: int
 
 
-def build(corpus: Path, store: Store, embedder: Embedder, tokens: Count, progress: Progress | None = None) -> BuildReport:
+def build(
+    corpus: Path, store: Store, embedder: Embedder, tokens: Count, progress: Progress | None = None
+) -> BuildReport:
     """Bring the index up to date with the corpus, in one step that is seen whole or not at all.
 
     Raises CorpusError when there is no corpus folder or nothing readable in it, StoreError when another build runs.

@@ -128,7 +128,7 @@ class SentenceTransformerEmbedder:
     (Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084)
     """
 
-    def __init__(self, name: str, label: str = "") -> None:
+    def __init__(self, name: str, label: str = "", bfloat16: bool = True) -> None:
         model = _load_sentence_transformer(name)
         self.name = label or name
         self.dimension = int(model.get_embedding_dimension() or 0)
@@ -137,7 +137,8 @@ class SentenceTransformerEmbedder:
         self.dtype = "float32"
         self._model = model
         self._lock = threading.Lock()
-        self._use_bfloat16(name)
+        if bfloat16 and _has_fast_bfloat16():
+            self._use_bfloat16(name)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of length one, shape (len(texts), dimension), float32."""
@@ -153,7 +154,9 @@ class SentenceTransformerEmbedder:
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], dict[str, Any]]]:
         """Rows of about the same length together, each batch filled up to one of few shapes."""
         tokenizer = self._model.tokenizer
-        ids = tokenizer(list(texts), truncation=True, max_length=self._model.max_seq_length)["input_ids"] if texts else []
+        ids = (
+            tokenizer(list(texts), truncation=True, max_length=self._model.max_seq_length)["input_ids"] if texts else []
+        )
         lengths = [-(-len(row) // PAD_TO) * PAD_TO for row in ids]
         order = sorted(range(len(texts)), key=lambda row: lengths[row])
         while order:
@@ -174,8 +177,6 @@ class SentenceTransformerEmbedder:
     def _use_bfloat16(self, name: str) -> None:
         import torch
 
-        if not _has_fast_bfloat16():
-            return
         exact = self.embed(PROBES)
         self._model.to(torch.bfloat16)
         self.dtype = "bfloat16"
@@ -269,10 +270,16 @@ class OnnxReranker:
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """One logit a text, higher is better."""
-        return [self._score(encoding) for encoding in self._tokenizer.encode_batch([(question, text) for text in texts])]
+        return [
+            self._score(encoding) for encoding in self._tokenizer.encode_batch([(question, text) for text in texts])
+        ]
 
     def _score(self, encoding: Any) -> float:
-        fields = {"input_ids": encoding.ids, "attention_mask": encoding.attention_mask, "token_type_ids": encoding.type_ids}
+        fields = {
+            "input_ids": encoding.ids,
+            "attention_mask": encoding.attention_mask,
+            "token_type_ids": encoding.type_ids,
+        }
         feed = {name: np.array([row], np.int64) for name, row in fields.items() if name in self._inputs}
         return float(self._session.run(None, feed)[0].ravel()[0])
 
@@ -287,7 +294,9 @@ class CrossEncoderReranker:
 
                 self._model = CrossEncoder(name, device="cpu", model_kwargs={"use_safetensors": True})
         except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(f"The reranker '{name}' cannot be loaded; set QA_RERANKER to a folder or unset it.") from error
+            raise ModelError(
+                f"The reranker '{name}' cannot be loaded; set QA_RERANKER to a folder or unset it."
+            ) from error
         self.name = name
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
@@ -321,12 +330,12 @@ def _token_counter(cache: Path) -> Callable[[str], int]:
     import tiktoken
 
     try:
-        _unpack_ranks(cache / hashlib.sha1(_RANKS_URL.encode()).hexdigest())
+        _unpack_ranks(cache / hashlib.sha1(_RANKS_URL.encode(), usedforsecurity=False).hexdigest())
         with _environment("TIKTOKEN_CACHE_DIR", str(cache)):
             encoding = tiktoken.get_encoding(ENCODING)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"The token table {ENCODING} cannot be had ({error}); {INSTALL}, or set QA_CACHE to a folder you may write to."
+            f"The token table {ENCODING} cannot be had ({error}); {INSTALL}, or set QA_CACHE to a folder of yours."
         ) from error
     return lambda text: len(encoding.encode_ordinary(text))
 

@@ -25,7 +25,8 @@ PROSE_LENGTH = 80
 """A line this long that has sentence punctuation is running text: longer than menus, tags and most headlines."""
 
 COMMENT_COUNT = re.compile(
-    r"[\[(]?(?P<count>\d[\d,.]*|no|sin)[\])]?\s+(?:reader\s+|user\s+)?(?:comments?|repl(?:y|ies)|responses?|comentarios?|respuestas?)"
+    r"[\[(]?(?P<count>\d[\d,.]*|no|sin)[\])]?\s+(?:reader\s+|user\s+)?"
+    r"(?:comments?|repl(?:y|ies)|responses?|comentarios?|respuestas?)"
     r"(?:\s+(?:on|to|so far|en|a)\b.{0,120})?[.:]?",
     re.I,
 )
@@ -35,38 +36,47 @@ COMMENT_HEADING = re.compile(
     re.I,
 )
 COMMENT_BUTTON = re.compile(
-    r"(?:(?:add|post|leave|write|submit|view|show|hide|load|see|read)\s+(?:a|your|all|more|the)?\s*(?:comments?|reply|replies)\b.{0,40}"
-    r"|join the (?:conversation|discussion)|comments? (?:are|is) (?:now )?closed|cancel reply|reply|report|like|share"
-    r"|(?:deja|escribe|añade|agrega|publicar)\s+(?:un|tu)?\s*(?:comentario|respuesta)s?.{0,40}|responder|(?:log|sign) in to (?:comment|reply))\.?",
+    r"(?:(?:add|post|leave|write|submit|view|show|hide|load|see|read)\s+(?:(?:a|your|all|more|the)\s+)?"
+    r"(?:comments?|reply|replies)\b.{0,40}"
+    r"|join the (?:conversation|discussion)|comments? (?:are|is) (?:now )?closed|(?:log|sign) in to (?:comment|reply)"
+    r"|(?:deja|escribe|añade|agrega|publicar)\s+(?:(?:un|tu)\s+)?(?:comentario|respuesta)s?.{0,40})\.?",
     re.I,
 )
+COMMENT_CONTROL = re.compile(r"reply|cancel reply|report|like|share|responder|me gusta|\d+ likes?", re.I)
 SHARE = re.compile(
-    r"(?:share|tweet|pin|email|e-mail|print|like|follow|compartir|imprimir|save|whatsapp|facebook|twitter|telegram|linkedin|reddit|copy link)"
-    r"(?:\s*[,:|/·•&+-]?\s*(?:this|on|to|via|with|us|it|and|en|the|article|story|post|page|pdf|friendly|email|e-mail|print|link|tweet|pin|share"
-    r"|facebook|twitter|x|whatsapp|telegram|linkedin|reddit|instagram|youtube|\d+))*\s*:?",
+    r"(?:share|tweet|pin|email|e-mail|print|like|follow|compartir|imprimir|save|whatsapp|facebook|twitter|telegram"
+    r"|linkedin|reddit|copy link)"
+    r"(?:\s*[,:|/·•&+-]?\s*\b(?:this|on|to|via|with|us|it|and|en|the|article|story|post|page|pdf|friendly|email|e-mail"
+    r"|print|link|tweet|pin|share|facebook|twitter|x|whatsapp|telegram|linkedin|reddit|instagram|youtube|\d+)\b)*\s*:?",
     re.I,
 )
 NAVIGATION = re.compile(
-    r"(?:skip to (?:main )?content|menu|main menu|home|search|log ?in|sign (?:in|up)|register|subscribe(?: now| today)?|newsletters?"
-    r"|advertisement|advert|sponsored(?: content)?|continue reading|read more|back to top|loading\W*|click here|close|next|previous"
-    r"|publicidad|buscar|inicio|leer más|anuncio|suscríbete)[.:…]*"
+    r"(?:skip to (?:main )?content|menu|main menu|home|search|log ?in|sign (?:in|up)|register|subscribe(?: now| today)?"
+    r"|newsletters?|advertisement|advert|sponsored(?: content)?|continue reading|read more|back to top|loading\W*"
+    r"|click here|close|next|previous|publicidad|buscar|inicio|leer más|anuncio|suscríbete)[.:…]*"
     r"|(?:subscribe to|sign up (?:for|to)|follow us|get our) [^.!?]{0,80}[.!]?"
     r"|(?:we|this (?:web)?site) uses? cookies\b.{0,200}|(?:accept|reject|manage)(?: all)? cookies"
     r"|(?:©|\(c\)|copyright)\s.{0,120}|all rights reserved\.?|todos los derechos reservados\.?",
     re.I,
 )
-TAGS = re.compile(r"(?:tags?|filed (?:under|in)|topics?|categor(?:y|ies)|keywords|etiquetas|temas)\s*:\s*\S.{0,400}", re.I)
+TAGS = re.compile(
+    r"(?:tags?|filed (?:under|in)|topics?|categor(?:y|ies)|keywords|etiquetas|temas)\s*:\s*\S.{0,400}", re.I
+)
 CREDIT = re.compile(
-    r"(?:(?:original )?source|via|fuente(?: original)?|(?:photo|image|foto)(?: credit)?)\s*:\s*(?:\S+\s*){1,5}"
+    r"(?:(?:original )?source|via|fuente(?: original)?|(?:photo|image|foto)(?: credit)?)\s*:\s*(?:\S+\s+){0,4}\S+"
     r"|this (?:article|story|post) (?:was )?(?:originally |first )(?:appeared|published) (?:in|on|at|by) .{1,80}",
     re.I,
 )
 RELATED = re.compile(
-    r"(?:related(?: (?:articles?|stories|posts|news|content|topics))?|more (?:from|on|in) .{1,60}|read (?:also|next)|see also|you (?:may|might) also (?:like|enjoy)"
-    r"|recommended(?: for you)?|trending(?: now)?|most (?:read|popular)|(?:artículos|noticias) relacionad[ao]s|te puede interesar)\s*:?",
+    r"(?:related(?: (?:articles?|stories|posts|news|content|topics))?|more (?:from|on|in) .{1,60}|read (?:also|next)"
+    r"|see also|you (?:may|might) also (?:like|enjoy)|recommended(?: for you)?|trending(?: now)?|most (?:read|popular)"
+    r"|(?:artículos|noticias) relacionad[ao]s|te puede interesar)\s*:?",
     re.I,
 )
 FURNITURE = (COMMENT_COUNT, COMMENT_BUTTON, SHARE, NAVIGATION, TAGS, CREDIT, RELATED)
+
+FURNITURE_LENGTH = 400
+"""Characters; a longer line is never furniture, whatever it begins with, and no pattern is tried on it."""
 
 LISTED = re.compile(r"(?:[•*‣▪·–-]|\d{1,4}[.)])\s+(?P<rest>\S.*)")
 SIGNED = re.compile(
@@ -141,6 +151,8 @@ def _is_tag_list(text: str) -> bool:
 
 
 def _is_furniture(line: Line) -> bool:
+    if len(line.text) > FURNITURE_LENGTH:
+        return False
     return _is_tag_list(line.text) or any(pattern.fullmatch(line.text) for pattern in FURNITURE)
 
 
@@ -163,7 +175,8 @@ def _head_length(lines: Sequence[Line]) -> int:
 
 def _title_line(lines: Sequence[Line], head: int, titled: bool) -> int | None:
     """The number of the headline's line. Among the furniture of a scraped page the headline is the longest line of the
-    head; elsewhere it is the first. A document without any running text keeps its lines as body."""
+    head; elsewhere it is the first. A document without any running text keeps its lines as body.
+    """
     for number, line in enumerate(lines[: max(head, 1)]):
         if re.fullmatch(r"#\s+\S.*", line.text):
             return number
@@ -200,6 +213,8 @@ def _comments_start(lines: Sequence[Line], head: int) -> int:
 
 def _opening(text: str) -> int | None:
     """None for a line that opens no comments, else how many it announces: -1 when it does not say."""
+    if len(text) > FURNITURE_LENGTH:
+        return None
     if found := COMMENT_COUNT.fullmatch(text):
         return 0 if found["count"].lower() in {"no", "sin"} else int(re.sub(r"\D", "", found["count"]))
     if found := COMMENT_HEADING.fullmatch(text.strip("#* ")):
@@ -209,6 +224,8 @@ def _opening(text: str) -> int | None:
 
 def _is_entry(line: Line, after: Sequence[Line]) -> bool:
     """A line that names the writer of a comment: "1. Jane", "Jane says:", "Jane, 3 hours ago"."""
+    if len(line.text) > FURNITURE_LENGTH:
+        return False
     listed = LISTED.fullmatch(line.text)
     name = listed["rest"] if listed else line.text
     short = len(name.split()) <= NAME_WORDS and len(name) <= 60 and not SENTENCE_END.search(name)
@@ -228,7 +245,8 @@ def _label_story(lines: Sequence[Line], head: int, title: int | None) -> Iterato
         if dated and (number <= head + 3 or dated.end() == len(line.text)):
             yield from _label_dateline(line, dated.end())
             continue
-        related = (related or bool(RELATED.fullmatch(line.text) and number > head)) and not _is_prose(line)
+        opens = number > head and bool(RELATED.fullmatch(line.text[:FURNITURE_LENGTH]))
+        related = (related or opens) and not _is_prose(line)
         beside = number < head and title is not None and (scraped or bool(BYLINE.fullmatch(line.text)))
         last = number == len(lines) - 1 and number > head and _is_signoff(line, lines[number - 1])
         kind: Kind = "boilerplate" if related or beside or last or _is_furniture(line) else "body"
@@ -236,7 +254,7 @@ def _label_story(lines: Sequence[Line], head: int, title: int | None) -> Iterato
 
 
 def _label_dateline(line: Line, length: int) -> Iterator[Segment]:
-    """ "Published on: Oct 31, 2018 – The story…": the date is boilerplate, the story is not."""
+    """The date of "Published on: Oct 31, 2018 – The story…" is boilerplate, the story is not."""
     cut = line.span.start + len(line.text[:length].rstrip())
     yield Segment(Span(line.span.start, cut), "boilerplate")
     if length < len(line.text):
@@ -256,7 +274,7 @@ def _label_comments(lines: Sequence[Line]) -> Iterator[Segment]:
     listed = any(LISTED.fullmatch(line.text) and _is_entry(line, ()) for line in lines)
     entry: Span | None = None
     for number, line in enumerate(lines):
-        furniture = _opening(line.text) is not None or NAVIGATION.fullmatch(line.text) or RELATED.fullmatch(line.text)
+        furniture = _is_furniture(line) or _opening(line.text) is not None or COMMENT_CONTROL.fullmatch(line.text)
         opens = _is_entry(line, lines[number + 1 :]) and (bool(LISTED.fullmatch(line.text)) or not listed)
         if entry and (furniture or opens):
             yield Segment(entry, "comment")

@@ -15,7 +15,8 @@ from qa.types import QAError
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What can be chosen. Every field may stand in `qa.toml` under its name, or in the environment as `QA_` and its
-    name in capitals; the environment wins."""
+    name in capitals; the environment wins.
+    """
 
     corpus: Path = Path("corpus")
     """The folder of articles."""
@@ -36,7 +37,8 @@ class Settings:
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ, file: str | Path = "qa.toml", **given: Any) -> Settings:
         """Read the settings; what is `given` and not None wins. QAError when a name is unknown or a value is not of its
-        type."""
+        type.
+        """
         path = Path(file)
         values = _read_toml(path)
         known = {field.name for field in fields(cls)}

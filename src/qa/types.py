@@ -112,7 +112,7 @@ class Chunk:
 
 
 TITLE_CONTEXT = 160
-"""Characters of a title that go before a text as context; longer than nine in ten headlines, shorter than any window."""
+"""Characters of a title that go before a text as context; longer than most headlines, shorter than a window."""
 
 
 def title_context(title: str) -> str:
@@ -196,7 +196,8 @@ class Answer:
 class BuildReport:
     """What one build did. The names are sources; `failed` pairs a source with the reason; `chunks` is the total
     after the build, `seconds` wall time, `embedded` how many texts needed the embedder. `note` says why everything was
-    built anew, when it was."""
+    built anew, when it was.
+    """
 
     added: tuple[str, ...]
     changed: tuple[str, ...]

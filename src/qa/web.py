@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -120,7 +120,7 @@ def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
         question.submit(respond, [question, chat], [chat, source], api_visibility="private")
         question.submit(str, None, question, api_visibility="private", queue=False)
         button.click(rebuild, None, status, api_visibility="private")
-    return page
+    return cast(gr.Blocks, page)
 
 
 # --- what the page does ----------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def answer_html(answer: Answer, shown: int) -> str:
     listed = f'<ul class="places">{"".join(_places(quotes))}</ul>' if quotes else ""
     if answer.answered:
         return f'<div class="answer">{body}{listed}</div>'
-    closest = f'<details><summary>The closest passages</summary>{body}{listed}</details>' if body else ""
+    closest = f"<details><summary>The closest passages</summary>{body}{listed}</details>" if body else ""
     return f'<div class="refusal"><p>{escaped(answer.text)}</p>{closest}</div>'
 
 
@@ -208,7 +208,9 @@ def _marked(document: Document, parts: Sequence[Segment], spans: Sequence[Span])
         while at < len(parts) and parts[at].span.end <= start:
             at += 1
         kind = parts[at].kind if at < len(parts) and parts[at].span.start <= start else None
-        out.append(_piece(document.text[start:end], kind, next((s for s in spans if s.start <= start < s.end), None), spans))
+        out.append(
+            _piece(document.text[start:end], kind, next((s for s in spans if s.start <= start < s.end), None), spans)
+        )
     return "".join(out)
 
 

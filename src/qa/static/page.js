@@ -27,4 +27,4 @@ document.addEventListener("click", (event) => {
   const cite = event.target.closest && event.target.closest("#chat .cite");
   if (cite) open(cite);
 });
-new MutationObserver(reveal).observe(element, { childList: true, subtree: true });
+new MutationObserver(reveal).observe(element, { attributes: true, childList: true, subtree: true });

@@ -37,7 +37,8 @@ class DenseIndex:
         """The `k` nearest chunks of these kinds, best first, ties by key; `vector` has shape (dimension,)."""
         wanted = np.isin(self.kinds, [KINDS.index(kind) for kind in kinds])
         bits = np.packbits(wanted, bitorder="little")
-        parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
+        selector = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]  # FAISS adds this form in Python.
+        parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]  # as above
         scores, rows = self.index.search(vector.reshape(1, -1), max(1, min(k, int(wanted.sum()))), params=parameters)
         found = [(self.keys[row], float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))

@@ -46,8 +46,9 @@ TITLE_WEIGHT = 1.0
 """BM25 weight of a title's words against 1 for the text's."""
 
 QUESTION_WORDS = frozenset(
-    "a an and are as at be been by can could did do does for from had has have he her his how i in is it its of on or "
-    "she that the their them they this to was we were what when where which who whom whose why will with would you".split()
+    "a an and are as at be been by can could did do does for from had has have he her his how i in is it its of on "
+    "or she that the their them they this to was we were what when where which who whom whose why will with would "
+    "you".split()
 )
 """Left out of a lexical query unless nothing else is in it: they match everything and cost time."""
 
@@ -141,9 +142,7 @@ class SqliteStore:
                 self._loaded = _Loaded(manifest, self._checked(connection, manifest, digests))
             return replace(self._loaded, manifest=manifest)
 
-    def _checked(
-        self, connection: sqlite3.Connection, manifest: Manifest, digests: dict[str, str]
-    ) -> dense.DenseIndex:
+    def _checked(self, connection: sqlite3.Connection, manifest: Manifest, digests: dict[str, str]) -> dense.DenseIndex:
         stamp = _content_digest(connection, manifest)
         if stamp != digests["content"]:
             raise sqlite3.DatabaseError("its content is not what was written")
@@ -193,9 +192,11 @@ class SqliteSnapshot:
         query = lexical_query(question)
         if not query:
             return []
+        marks = ", ".join("?" * len(kinds))
         rows = self._connection.execute(
-            f"SELECT source, number, -bm25(lexical, ?, 1.0) AS score FROM lexical JOIN chunk ON chunk.id = lexical.rowid "
-            f"WHERE lexical MATCH ? AND kind IN ({_marks(kinds)}) ORDER BY score DESC, source, number LIMIT ?",
+            f"""SELECT source, number, -bm25(lexical, ?, 1.0) AS score FROM lexical
+                JOIN chunk ON chunk.id = lexical.rowid WHERE lexical MATCH ? AND kind IN ({marks})
+                ORDER BY score DESC, source, number LIMIT ?""",  # noqa: S608 - `marks` are question marks
             (TITLE_WEIGHT, query, *kinds, k),
         )
         return [((source, number), score) for source, number, score in rows]
@@ -248,7 +249,7 @@ class SqliteWriter:
             (source,),
         )
         for table in ("chunk", "segment", "document"):
-            self._connection.execute(f"DELETE FROM {table} WHERE source = ?", (source,))
+            self._connection.execute(f"DELETE FROM {table} WHERE source = ?", (source,))  # noqa: S608 - our names
 
     def put(self, document: Document, segments: Sequence[Segment], chunks: Sequence[Chunk]) -> None:
         """Add one document, which must not be there."""
@@ -336,10 +337,6 @@ def _read_manifest(connection: sqlite3.Connection) -> tuple[Manifest, dict[str, 
 def _keys_and_kinds(connection: sqlite3.Connection) -> tuple[list[ChunkKey], list[Kind]]:
     rows = connection.execute("SELECT source, number, kind FROM chunk ORDER BY source, number").fetchall()
     return [(source, number) for source, number, _ in rows], [kind for _, _, kind in rows]
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
 
 
 def _vectors(connection: sqlite3.Connection, dimension: int) -> Vectors:
