@@ -158,7 +158,7 @@ def _is_furniture(line: Line) -> bool:
 
 def _is_headline(line: Line) -> bool:
     """Short, and not a sentence that ends like one; "key details ..." is how feeds cut a headline."""
-    if len(line.text) > TITLE_LENGTH or LISTED.fullmatch(line.text):
+    if len(line.text) > TITLE_LENGTH or LISTED.fullmatch(line.text) or not re.search(r"[^\W_]", line.text):
         return False
     cut = line.text.endswith(("...", "…"))
     return cut or not line.text.endswith(".") or bool(ABBREVIATION_END.search(line.text))

@@ -1,0 +1,104 @@
+"""What the tests share: an embedder whose similarity can be predicted, and the real one over the real corpus."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qa import Assistant, build_index, ingest
+from qa.settings import Settings
+from qa.store import open_store
+from qa.types import BuildReport, Progress, Vectors
+
+ROOT = Path(__file__).parent.parent
+CORPUS = ROOT / "corpus"
+SHARED = ROOT.parent / "shared"
+
+
+class WordEmbedder:
+    """A vector is the sum of its words' random directions: texts that share words are near, others are not."""
+
+    name = "words"
+    dimension = 64
+    window = 60
+    weights = "words-1"
+
+    def __init__(self) -> None:
+        self.embedded: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.embedded += texts
+        rows = np.array([self._vector(text) for text in texts], np.float32).reshape(-1, self.dimension)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: Vectors = rows / np.maximum(lengths, 1e-9)
+        return unit
+
+    def count(self, text: str) -> int:
+        return len(re.findall(r"\w+|[^\w\s]", text))
+
+    def _vector(self, text: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        total = np.zeros(self.dimension)
+        for word in sorted(re.findall(r"\w+", text.lower())):
+            seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "little")
+            total += np.random.default_rng(seed).standard_normal(self.dimension)
+        return total
+
+
+class WordReranker:
+    """Scores a text by the share of the question's words in it: from -6 (none) to 6 (all)."""
+
+    name = "words"
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        asked = set(re.findall(r"\w+", question.lower()))
+        return [12 * len(asked & set(re.findall(r"\w+", text.lower()))) / len(asked) - 6 for text in texts]
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+class Library:
+    """A corpus folder, its index and the fake models: `write`, `build`, ask."""
+
+    def __init__(self, folder: Path) -> None:
+        self.corpus = folder / "corpus"
+        self.corpus.mkdir(parents=True)
+        self.store_folder = folder / "store"
+        self.store = open_store(self.store_folder)
+        self.embedder = WordEmbedder()
+
+    def write(self, source: str, text: str | bytes) -> None:
+        path = self.corpus / source
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    def build(self, progress: Progress | None = None) -> BuildReport:
+        return ingest.build(self.corpus, self.store, self.embedder, words, progress)
+
+    @property
+    def assistant(self) -> Assistant:
+        return Assistant(self.store, self.embedder, WordReranker())
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def corpus_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's own articles, indexed with the real weights."""
+    store = tmp_path_factory.mktemp("index")
+    build_index(CORPUS, store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def assistant(corpus_store: Path) -> Assistant:
+    return Assistant.open(corpus_store, Settings())

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qa import documents
+from qa.types import CorpusError, Span
+
+TEXTS = st.lists(
+    st.sampled_from(
+        ["\r\n", "\n", "\r", "\t", " ", "\ufeff", "e\u0301", "é", "😀", "👩‍👩‍👧", "\u202e", "\u200b", "\u2028", "\x00", "\x0c", "a", "Q.", "---\n"]
+    )
+    | st.text(max_size=8),
+    max_size=30,
+).map(lambda parts: "".join(parts).encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
+
+
+def written(folder: Path, name: str, data: bytes) -> documents.Document:
+    (folder / name).write_bytes(data)
+    return documents.read(folder, name)
+
+
+@given(text=TEXTS, suffix=st.sampled_from([".txt", ".md"]))
+def test_the_text_is_the_file_to_the_byte(tmp_path_factory: pytest.TempPathFactory, text: str, suffix: str) -> None:
+    document = written(tmp_path_factory.mktemp("corpus"), f"a{suffix}", text.encode())
+    assert document.text.encode() == text.encode()
+
+
+def test_front_matter_gives_title_date_author_and_address(tmp_path: Path) -> None:
+    text = "---\r\ntitle: 'Boats: a history'\r\ndate: 2021-03-04\r\nauthor: Ana Ruiz\r\nurl: example.org/b\r\n---\r\nBody."
+    document = written(tmp_path, "a.md", b"\xef\xbb\xbf" + text.encode())
+    said = (document.title, document.date, document.author, document.url)
+    assert said == ("Boats: a history", "2021-03-04", "Ana Ruiz", "example.org/b")
+    assert document.text.startswith("\ufeff---\r\n")
+
+
+@pytest.mark.parametrize("block", ["a: [", "- just\n- a list", "title: [1, 2]", "title: &a {x: *a}", "date: 2021-99-99"])
+def test_odd_front_matter_costs_its_values_and_nothing_else(tmp_path: Path, block: str) -> None:
+    document = written(tmp_path, "a.md", f"---\n{block}\n---\nThe story stays.".encode())
+    assert (document.title, document.date) == ("", "")
+    assert documents.front_matter(document.text) == Span(0, document.text.index("The story"))
+
+
+def test_a_rule_far_below_does_not_close_front_matter() -> None:
+    assert documents.front_matter("---\n" + "word " * 10_000 + "\n---\n") is None
+    assert documents.front_matter("A line\n---\ntitle: no\n---\n") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "day"),
+    [
+        ("Published on: Oct 31, 2018 @ 15:17 – The story begins here.", "2018-10-31"),
+        ("Published: 3 February 2020", "2020-02-03"),
+        ("Date: 2022-12-01", "2022-12-01"),
+        ("Updated March 5th, 2019, 10:30 AM", "2019-03-05"),
+        ("The law of March 5, 2019 was repealed.", ""),
+        ("Published on: the last day of May", ""),
+    ],
+)
+def test_datelines(tmp_path: Path, line: str, day: str) -> None:
+    assert written(tmp_path, "a.txt", f"A headline\n\n{line}\n".encode()).date == day
+
+
+@pytest.mark.parametrize(
+    ("line", "author"),
+    [("By Ana Ruiz", "Ana Ruiz"), ("BY Ana de la Cruz and J. P. Orr", "Ana de la Cruz and J. P. Orr"), ("By the sea", "")],
+)
+def test_bylines(tmp_path: Path, line: str, author: str) -> None:
+    assert written(tmp_path, "a.txt", f"A headline\n{line}\n\nThe story.\n".encode()).author == author
+
+
+def test_what_is_scanned(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("secret")
+    corpus = tmp_path / "corpus"
+    (corpus / "sub").mkdir(parents=True)
+    (corpus / ".git").mkdir()
+    for name in ("b.txt", "a.md", "sub/c.TXT", "README.md", "sub/readme.txt", ".hidden.txt", ".git/d.txt", "e.pdf"):
+        (corpus / name).write_text("x")
+    (corpus / "link.txt").symlink_to(outside)
+    (corpus / "dangling.txt").symlink_to(tmp_path / "nowhere")
+    assert documents.scan(corpus) == (["a.md", "b.txt", "sub/c.TXT"], ["e.pdf"])
+
+
+def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"There is no folder .*; create it.* run `qa index`\.$"):
+        documents.scan(tmp_path / "none")
+
+
+def test_a_file_that_is_not_utf8_says_where_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"^a\.txt is not UTF-8 \(byte 3\); save it as UTF-8 and index again\.$"):
+        written(tmp_path, "a.txt", b"caf\xe9")
+
+
+def test_a_name_that_is_not_utf8_says_what_to_do(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).write_text("x")
+    (source,), _ = documents.scan(tmp_path)
+    with pytest.raises(CorpusError, match="rename the file"):
+        documents.digest(tmp_path, source)
