@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import chunks, segments
-from qa.types import Document, Span
+from qa.types import Chunk, Document, Span
 from tests.conftest import WordEmbedder, words
 from tests.test_documents import TEXTS
 from tests.test_segments import LINES
@@ -18,7 +20,7 @@ def document(text: str, title: str = "") -> Document:
     return Document("a.txt", text, title, "", "", "", "")
 
 
-def split(text: str, title: str = "", window: int = WINDOW) -> tuple[chunks.Chunk, ...]:
+def split(text: str, title: str = "", window: int = WINDOW) -> tuple[Chunk, ...]:
     story = document(text, title)
     return chunks.split(story, segments.label(story), words, WordEmbedder().count, window)
 
@@ -43,7 +45,7 @@ def test_chunks_are_exact_and_lose_nothing_and_fit(text: str, title: str) -> Non
 @given(text=MANY)
 def test_sentences_are_exact_and_in_order_and_lose_nothing(text: str) -> None:
     spans = chunks.sentences(text)
-    assert all(a.end <= b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(spans))
     outside = [Span(a.end, b.start) for a, b in zip([Span(0, 0), *spans], [*spans, Span(len(text), 0)], strict=True)]
     assert not "".join(span.of(text) for span in outside).strip()
     assert all(span.of(text) == span.of(text).strip() != "" for span in spans)
@@ -65,7 +67,10 @@ def test_sentences_are_exact_and_in_order_and_lose_nothing(text: str) -> None:
             "The ferry left the quay early on Monday because the water had\nfallen overnight. It came\r\nback.",
             ["The ferry left the quay early on Monday because the water had\nfallen overnight.", "It came\r\nback."],
         ),
-        ("Él llegó. ¿Cuándo? El lunes 😀. E\u0301l se fue.", ["Él llegó.", "¿Cuándo?", "El lunes 😀.", "E\u0301l se fue."]),
+        (
+            "Él llegó. ¿Cuándo? El lunes 😀. E\u0301l se fue.",
+            ["Él llegó.", "¿Cuándo?", "El lunes 😀.", "E\u0301l se fue."],
+        ),
     ],
 )
 def test_sentences(text: str, expected: list[str]) -> None:

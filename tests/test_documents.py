@@ -8,18 +8,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import documents
-from qa.types import CorpusError, Span
+from qa.types import CorpusError, Document, Span
 
 TEXTS = st.lists(
     st.sampled_from(
-        ["\r\n", "\n", "\r", "\t", " ", "\ufeff", "e\u0301", "é", "😀", "👩‍👩‍👧", "\u202e", "\u200b", "\u2028", "\x00", "\x0c", "a", "Q.", "---\n"]
+        [
+            "\r\n",
+            "\n",
+            "\r",
+            "\t",
+            " ",
+            "\ufeff",
+            "e\u0301",
+            "é",
+            "😀",
+            "👩‍👩‍👧",
+            "\u202e",
+            "\u200b",
+            "\u2028",
+            "\x00",
+            "\x0c",
+            "a",
+            "Q.",
+            "---\n",
+        ]
     )
     | st.text(max_size=8),
     max_size=30,
 ).map(lambda parts: "".join(parts).encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
 
 
-def written(folder: Path, name: str, data: bytes) -> documents.Document:
+def written(folder: Path, name: str, data: bytes) -> Document:
     (folder / name).write_bytes(data)
     return documents.read(folder, name)
 
@@ -31,14 +50,18 @@ def test_the_text_is_the_file_to_the_byte(tmp_path_factory: pytest.TempPathFacto
 
 
 def test_front_matter_gives_title_date_author_and_address(tmp_path: Path) -> None:
-    text = "---\r\ntitle: 'Boats: a history'\r\ndate: 2021-03-04\r\nauthor: Ana Ruiz\r\nurl: example.org/b\r\n---\r\nBody."
+    text = (
+        "---\r\ntitle: 'Boats: a history'\r\ndate: 2021-03-04\r\nauthor: Ana Ruiz\r\nurl: example.org/b\r\n---\r\nBody."
+    )
     document = written(tmp_path, "a.md", b"\xef\xbb\xbf" + text.encode())
     said = (document.title, document.date, document.author, document.url)
     assert said == ("Boats: a history", "2021-03-04", "Ana Ruiz", "example.org/b")
     assert document.text.startswith("\ufeff---\r\n")
 
 
-@pytest.mark.parametrize("block", ["a: [", "- just\n- a list", "title: [1, 2]", "title: &a {x: *a}", "date: 2021-99-99"])
+@pytest.mark.parametrize(
+    "block", ["a: [", "- just\n- a list", "title: [1, 2]", "title: &a {x: *a}", "date: 2021-99-99"]
+)
 def test_odd_front_matter_costs_its_values_and_nothing_else(tmp_path: Path, block: str) -> None:
     document = written(tmp_path, "a.md", f"---\n{block}\n---\nThe story stays.".encode())
     assert (document.title, document.date) == ("", "")
@@ -67,7 +90,11 @@ def test_datelines(tmp_path: Path, line: str, day: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "author"),
-    [("By Ana Ruiz", "Ana Ruiz"), ("BY Ana de la Cruz and J. P. Orr", "Ana de la Cruz and J. P. Orr"), ("By the sea", "")],
+    [
+        ("By Ana Ruiz", "Ana Ruiz"),
+        ("BY Ana de la Cruz and J. P. Orr", "Ana de la Cruz and J. P. Orr"),
+        ("By the sea", ""),
+    ],
 )
 def test_bylines(tmp_path: Path, line: str, author: str) -> None:
     assert written(tmp_path, "a.txt", f"A headline\n{line}\n\nThe story.\n".encode()).author == author

@@ -9,56 +9,56 @@ from collections.abc import Sequence
 from qa.chunks import sentences
 from qa.types import Answer, Passage, Quote, Reranker, Span, title_context
 
-READ = 5
-"""Passages whose sentences are weighed; see "Passages read" in BENCHMARKS.md."""
+READ = 4
+"""Passages whose sentences are weighed."""
+
+PASSAGE_WEIGHT = 0.5
+"""What a passage's logit adds to those of its sentences: a sentence that stands among others that answer is likelier to
+answer. See "Choosing sentences" in BENCHMARKS.md, as for READ."""
 
 MAX_QUOTES = 3
 """Quotes of an answer, and closest passages of a refusal."""
 
-KEEP = 0.25
-"""A further sentence is quoted when its probability is at least this part of the first one's."""
+KEEP = 6.0
+"""A further sentence is quoted when its score is at most this much under the first one's."""
 
 ANSWERED = 0.5
 """The confidence from which a question counts as answered."""
 
-CALIBRATION = (1.0, 0.0)
-"""Slope and offset of the logistic that turns a sentence's logit into a confidence; see "Refusal" in BENCHMARKS.md."""
+CALIBRATION = (1.167, -2.92)
+"""Slope and offset of the logistic that turns the best passage's logit into a confidence. The slope is fitted on
+realtimeqa_mid_A; even odds stand at the logit under which 2% of its answerable questions fall. See "Refusal" in
+BENCHMARKS.md."""
 
 REFUSAL = "The articles do not answer this."
 
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~@]|(?<=:)/(?=/)|(?<=www)\.|&(?=#?\w+;)|^(?:[-+=]|\d+[.)])", re.I)
 
 
-def answer(question: str, passages: Sequence[Passage], reranker: Reranker | None) -> Answer:
+def answer(question: str, passages: Sequence[Passage], reranker: Reranker) -> Answer:
     """The answer that these passages, best first, give to a standalone question."""
-    quotes = choose(question, passages, reranker)
-    confidence = max((calibrated(score) for _, score in quotes), default=0.0)
+    confidence = calibrated(passages[0].score) if passages else 0.0
     answered = confidence >= ANSWERED
-    kept = tuple(quote for quote, _ in quotes)
-    text = " ".join(f"{escape_markdown(quote.text)} [{n}]" for n, quote in enumerate(kept, 1))
-    return Answer(question, text if answered else REFUSAL, answered, confidence, kept)
+    quotes = choose(question, passages[:READ], reranker)
+    text = " ".join(f"{escape_markdown(quote.text)} [{n}]" for n, quote in enumerate(quotes, 1))
+    return Answer(question, text if answered else REFUSAL, answered, confidence, quotes)
 
 
-def choose(question: str, passages: Sequence[Passage], reranker: Reranker | None) -> list[tuple[Quote, float]]:
-    """The sentences to quote with their logits, best first, no sentence twice."""
-    candidates = _candidates(passages[:READ])
-    if reranker:
-        scores = reranker.score(question, [title_context(quote.title) + quote.text for quote in candidates])
-    else:
-        scores = [0.0] * len(candidates)
-    ranked = sorted(zip(candidates, scores, strict=True), key=lambda pair: -pair[1])
-    chosen: list[tuple[Quote, float]] = []
-    for quote, score in ranked:
-        repeated = any(_words(quote.text) == _words(other.text) for other, _ in chosen)
-        best = calibrated(chosen[0][1]) if chosen else 0.0
-        weak = best >= ANSWERED and calibrated(score) < KEEP * best
-        if not repeated and not weak and len(chosen) < MAX_QUOTES:
-            chosen.append((quote, score))
-    return chosen
+def choose(question: str, passages: Sequence[Passage], reranker: Reranker) -> tuple[Quote, ...]:
+    """The sentences to quote, best first, none of them twice."""
+    candidates = [(quote, passage.score) for passage in passages for quote in _candidates(passage)]
+    logits = reranker.score(question, [title_context(quote.title) + quote.text for quote, _ in candidates])
+    scored = [(logit + PASSAGE_WEIGHT * of, quote) for (quote, of), logit in zip(candidates, logits, strict=True)]
+    chosen: dict[str, Quote] = {}
+    best = max((score for score, _ in scored), default=0.0)
+    for score, quote in sorted(scored, key=lambda pair: (-pair[0], pair[1].source, pair[1].start)):
+        if score >= best - KEEP and len(chosen) < MAX_QUOTES:
+            chosen.setdefault(" ".join(re.findall(r"\w+", quote.text.lower())), quote)
+    return tuple(chosen.values())
 
 
 def calibrated(logit: float) -> float:
-    """A logit as a probability that the sentence answers."""
+    """The probability that a question is answered whose best passage has this logit. (Platt 1999)"""
     slope, offset = CALIBRATION
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, slope * logit + offset))))
 
@@ -68,14 +68,11 @@ def escape_markdown(text: str) -> str:
     return _MARKDOWN.sub(lambda found: "\\" + found.group(), " ".join(text.split()))
 
 
-def _candidates(passages: Sequence[Passage]) -> list[Quote]:
-    """The sentences of passages; a heading or a stray word is quoted only where a passage has nothing better."""
-    quotes: list[Quote] = []
-    for passage in passages:
-        spans = sentences(passage.text)
-        full = [span for span in spans if _is_sentence(span.of(passage.text))]
-        quotes += [_quote(passage, span) for span in full or spans]
-    return quotes
+def _candidates(passage: Passage) -> list[Quote]:
+    """The sentences of a passage; a heading or a stray word only where there is nothing better."""
+    spans = sentences(passage.text)
+    full = [span for span in spans if _is_sentence(span.of(passage.text))]
+    return [_quote(passage, span) for span in full or spans]
 
 
 def _is_sentence(text: str) -> bool:
@@ -96,7 +93,3 @@ def _quote(passage: Passage, span: Span) -> Quote:
         date=passage.date,
         kind=passage.kind,
     )
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())

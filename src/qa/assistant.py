@@ -38,7 +38,7 @@ Message = Mapping[str, Any]
 class Assistant:
     """Loaded once, asked often, from any number of threads. Each question sees the newest index, whole."""
 
-    def __init__(self, store: Store, embedder: Embedder, reranker: Reranker | None) -> None:
+    def __init__(self, store: Store, embedder: Embedder, reranker: Reranker) -> None:
         self._store = store
         self._embedder = embedder
         self._reranker = reranker
@@ -53,7 +53,8 @@ class Assistant:
         where = open_store(store or settings.store)
         with where.snapshot() as snapshot:  # Before weights are loaded: what is wrong is said at once.
             _check_name(snapshot, models.embedder_name(settings))
-        return cls(where, models.load_embedder(settings), models.load_reranker(settings))
+        embedder = models.load_embedder(settings)
+        return cls(where, embedder, models.load_reranker(settings, embedder))
 
     def retrieve(self, question: str, k: int = 10, include_comments: bool = False) -> list[Passage]:
         """The `k` best passages (1 to 100), best first."""

@@ -87,9 +87,10 @@ def _index(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _ask(options: argparse.Namespace, settings: Settings) -> int:
-    from qa.assistant import Assistant
+    from qa.assistant import Assistant, checked
 
-    print(_answer(Assistant.open(settings=settings).ask(options.question, include_comments=options.comments)))
+    question = checked(options.question)
+    print(_answer(Assistant.open(settings=settings).ask(question, include_comments=options.comments)))
     return 0
 
 

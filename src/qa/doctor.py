@@ -59,13 +59,13 @@ def _embedder(settings: Settings) -> Iterator[str]:
 
 
 def _reranker(settings: Settings) -> Iterator[str]:
-    reranker = models.load_reranker(settings)
-    if reranker:
-        yield f"{reranker.name} from {models.origin(settings.reranker, models.MARCO)}"
-    elif settings.reranker == "none":
+    if settings.reranker == "none":
         yield "switched off by QA_RERANKER=none; answers are less precise"
-    else:
-        raise QAError(f"No reranker is installed, so answers are less precise; {models.INSTALL}.")
+        return
+    if not settings.reranker and models.packaged_folder(models.MARCO) is None:
+        raise QAError(models.NO_RERANKER)
+    reranker = models.load_reranker(settings, models.load_embedder(settings))
+    yield f"{reranker.name} from {models.origin(settings.reranker, models.MARCO)}"
 
 
 def _tokens(settings: Settings) -> Iterator[str]:

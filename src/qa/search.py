@@ -19,15 +19,14 @@ RERANKED = 20
 def search(
     snapshot: Snapshot,
     embedder: Embedder,
-    reranker: Reranker | None,
+    reranker: Reranker,
     question: str,
     k: int,
     include_comments: bool = False,
 ) -> list[Passage]:
     """The `k` best passages, best first; equal scores stand in the order of source and position.
 
-    The score is the reranker's logit, or without a reranker the fused one. Readers' comments are left out unless
-    they are asked for.
+    The score is the reranker's logit. Readers' comments are left out unless they are asked for.
     """
     kinds: tuple[Kind, ...] = ("body", "comment") if include_comments else ("body",)
     vector = embedder.embed([question])[0]
@@ -35,10 +34,7 @@ def search(
     lexical = [key for key, _ in snapshot.lexical(question, kinds, CANDIDATES)]
     fused = fuse(dense, lexical)[: max(k, RERANKED)]
     chunks = snapshot.chunks([key for key, _ in fused])
-    if reranker:
-        scores = reranker.score(question, [chunk.context for chunk in chunks])
-    else:
-        scores = [score for _, score in fused]
+    scores = reranker.score(question, [chunk.context for chunk in chunks])
     passages = [Passage(chunk, score) for chunk, score in zip(chunks, scores, strict=True)]
     return sorted(passages, key=lambda passage: (-passage.score, passage.chunk.key))[:k]
 

@@ -75,8 +75,10 @@ def launch_options(settings: Settings) -> dict[str, Any]:
 def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
     """The page over an opened index."""
 
-    def respond(question: str, messages: list[Message]) -> Iterator[Update]:
-        yield from converse(assistant, question, messages)
+    def respond(asked: str, messages: list[Message]) -> Iterator[tuple[list[Message], str, Any]]:
+        # The box is emptied with the first update only: by the second somebody may be typing the next question.
+        for number, update in enumerate(converse(assistant, asked, messages)):
+            yield *update, gr.skip() if number else ""
 
     def show(place: dict[str, Any]) -> str:
         return source_html(assistant, str(place["source"]), [Span(int(a), int(b)) for a, b in place["spans"]])
@@ -117,8 +119,7 @@ def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
                 with gr.Row(elem_id="tools"):
                     button = gr.Button("Rebuild index", elem_id="rebuild", size="sm", scale=0)
                     status = gr.HTML(elem_id="status", container=True)
-        question.submit(respond, [question, chat], [chat, source], api_visibility="private")
-        question.submit(str, None, question, api_visibility="private", queue=False)
+        question.submit(respond, [question, chat], [chat, source, question], api_visibility="private")
         button.click(rebuild, None, status, api_visibility="private")
     return cast(gr.Blocks, page)
 

