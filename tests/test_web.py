@@ -23,7 +23,17 @@ from hypothesis import strategies as st
 from qa import Answer, Assistant, Quote, segments
 from qa.settings import Settings
 from qa.types import Document, Span
-from qa.web import _marked, answer_html, converse, escaped, launch_options, rebuilt, source_html
+from qa.web import (
+    EXAMPLES,
+    _marked,
+    answer_html,
+    converse,
+    escaped,
+    examples,
+    launch_options,
+    rebuilt,
+    source_html,
+)
 from tests.conftest import CORPUS, Library
 from tests.test_documents import TEXTS
 from tests.test_segments import LINES
@@ -88,6 +98,16 @@ def test_a_conversation_streams_quotes_and_shows_the_source(assistant: Assistant
     follow_up = list(converse(assistant, "And what did she offer instead?", updates[-1][0]))[-1]
     assert len(follow_up[0]) == 4
     assert "stays within its own borders" in shown(follow_up[0][3]["content"])
+
+
+def test_the_first_questions_fit_the_articles(assistant: Assistant, library: Library) -> None:
+    ours = examples(assistant)
+    assert len(ours) == 4
+    assert all(assistant.ask(question).quotes[0].source == EXAMPLES[question] for question in ours)
+    library.write("a.txt", "The ferry that left\n\nThe ferry left at noon on Monday, as it always does in spring.\n")
+    library.write("b.txt", "No headline is in here. It has two sentences.\n")
+    library.build()
+    assert examples(library.assistant) == ["The ferry that left"]
 
 
 def test_a_bad_question_is_a_sentence_in_the_conversation(assistant: Assistant) -> None:

@@ -29,12 +29,13 @@ STREAM_SECONDS = 0.15
 CONCURRENCY = 8
 """Questions answered side by side; Gradio's own default is one."""
 
-EXAMPLES = (
-    "How many grenade launchers did the army seize?",
-    "Who rejected the offer of US troops?",
-    "Which helicopter may be assembled in Mexico?",
-    "Why does Mexico stay neutral over the war in Ukraine?",
-)
+EXAMPLES = {
+    "How many grenade launchers did the army seize?": "2024-01-26-army-weapons-with-cartels.md",
+    "Who rejected the offer of US troops?": "2025-05-04-no-us-troops.md",
+    "Which helicopter may be assembled in Mexico?": "2018-10-31-helicopter-assembly.md",
+    "Why does Mexico stay neutral over the war in Ukraine?": "2022-03-30-neutrality.md",
+}
+"""Questions about the articles that come with the project, each with the one that answers."""
 
 WELCOME = "Ask about the articles. Every sentence of an answer is a quote; its number opens the article at that place."
 
@@ -93,7 +94,7 @@ def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
                 chat = gr.Chatbot(
                     elem_id="chat",
                     show_label=False,
-                    height="60vh",
+                    height="54vh",
                     placeholder=WELCOME,
                     buttons=[],
                     feedback_options=None,
@@ -108,7 +109,8 @@ def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
                     submit_btn="Ask",
                     autofocus=True,
                 )
-                gr.Examples([[example] for example in EXAMPLES], inputs=question, label="For example")
+                if first := examples(assistant):
+                    gr.Examples([[example] for example in first], inputs=question, label="For example")
             with gr.Column(scale=6, min_width=320):
                 source = gr.HTML(
                     NO_SOURCE,
@@ -125,6 +127,14 @@ def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
 
 
 # --- what the page does ----------------------------------------------------------------------------------------------
+
+
+def examples(assistant: Assistant) -> list[str]:
+    """What to ask first: our questions where our articles are indexed, else the newest titles by file name."""
+    sources = assistant.sources()
+    ours = [question for question, source in EXAMPLES.items() if source in sources]
+    titles = [assistant.document(source).title for source in sources[-len(EXAMPLES) :]]
+    return ours or [title for title in titles if title]
 
 
 def converse(assistant: Assistant, question: str, messages: Sequence[Message]) -> Iterator[Update]:
