@@ -7,19 +7,19 @@ import re
 from collections.abc import Sequence
 
 from qa.chunks import sentences
-from qa.types import Answer, Passage, Quote, Reranker, Span, title_context
+from qa.types import Answer, Passage, Quote, Reranker, Span
 
 READ = 4
 """Passages whose sentences are weighed."""
 
-PASSAGE_WEIGHT = 0.5
+PASSAGE_WEIGHT = 1.0
 """What a passage's logit adds to those of its sentences: a sentence that stands among others that answer is likelier to
 answer. See "Choosing sentences" in BENCHMARKS.md, as for READ."""
 
 MAX_QUOTES = 3
 """Quotes of an answer, and closest passages of a refusal."""
 
-KEEP = 6.0
+KEEP = 10.0
 """A further sentence is quoted when its score is at most this much under the first one's."""
 
 ANSWERED = 0.5
@@ -47,7 +47,7 @@ def answer(question: str, passages: Sequence[Passage], reranker: Reranker) -> An
 def choose(question: str, passages: Sequence[Passage], reranker: Reranker) -> tuple[Quote, ...]:
     """The sentences to quote, best first, none of them twice."""
     candidates = [(quote, passage.score) for passage in passages for quote in _candidates(passage)]
-    logits = reranker.score(question, [title_context(quote.title) + quote.text for quote, _ in candidates])
+    logits = reranker.score(question, [quote.text for quote, _ in candidates])
     scored = [(logit + PASSAGE_WEIGHT * of, quote) for (quote, of), logit in zip(candidates, logits, strict=True)]
     chosen: dict[str, Quote] = {}
     best = max((score for score, _ in scored), default=0.0)

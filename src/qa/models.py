@@ -110,8 +110,12 @@ def _checked(packaged: Packaged) -> Path | None:
 # --- embedder ---------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1)
 def load_embedder(settings: Settings) -> Embedder:
-    """The embedder that the settings name, else the packaged one, else the hub's; ModelError when there is none."""
+    """The embedder that the settings name, else the packaged one, else the hub's; ModelError when there is none.
+
+    It is loaded once for the same settings: a page that rebuilds its index goes on with the weights it has.
+    """
     folder = None if settings.embedder else _checked(MINILM)
     name = settings.embedder or (str(folder) if folder else MINILM.hub)
     return SentenceTransformerEmbedder(name, label=MINILM.hub if folder else name)

@@ -56,7 +56,8 @@ NAVIGATION = re.compile(
     r"|click here|close|next|previous|publicidad|buscar|inicio|leer más|anuncio|suscríbete)[.:…]*"
     r"|(?:subscribe to|sign up (?:for|to)|follow us|get our) [^.!?]{0,80}[.!]?"
     r"|(?:we|this (?:web)?site) uses? cookies\b.{0,200}|(?:accept|reject|manage)(?: all)? cookies"
-    r"|(?:©|\(c\)|copyright)\s.{0,120}|all rights reserved\.?|todos los derechos reservados\.?",
+    r"|(?:©|\(c\)|copyright(?: ©| \(c\))?)\s+(?:\d{4}|by\b).{0,120}"
+    r"|all rights reserved\.?|todos los derechos reservados\.?",
     re.I,
 )
 TAGS = re.compile(
