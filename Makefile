@@ -7,7 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 install: .venv/.installed ## .venv with the project and its weights
 
-chat: install index ## the page on http://127.0.0.1:7860 (QA_PORT chooses another)
+chat: install ## the page on http://127.0.0.1:7860 (QA_PORT chooses another); an article that fails is named and left out
+	-$(BIN)/qa index
 	$(BIN)/qa chat
 
 index: install ## bring the index up to date with corpus/

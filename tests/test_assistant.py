@@ -121,6 +121,9 @@ def user(*questions: str) -> list[dict[str, str]]:
             "How many helicopters were forced down near Culiacán?",
         ),
         (user("Ferries?", "How many goats were there?"), "And they?", "How many goats were there: And they?"),
+        (user("How many goats were there?"), "Why?", "How many goats were there: Why?"),
+        (user("How many goats were there?"), "Who rejected US troops?", "Who rejected US troops?"),
+        (user("How many goats were there?"), "Who said that one?", "Who said that one?"),
         (
             user("Who rejected the offer of troops?", "What did she say?"),
             "Why?",
@@ -137,6 +140,40 @@ def test_history_may_hold_answers_and_blocks() -> None:
     answer: list[Message] = [{"role": "assistant", "content": "Nobody did."}]
     assert standalone("And she?", blocks + answer) == "Who rejected the offer: And she?"
     assert standalone("And she?", [{"role": "user", "content": None}]) == "And she?"
+
+
+def test_a_long_conversation_is_no_burden() -> None:
+    assert standalone("And she?", user(*["And he?"] * 3000)).count("And") == 3001
+
+
+@pytest.mark.parametrize("question", ["What did it cost?", "And who is Taylor Swift?", "And the capital of Brazil?"])
+def test_the_question_before_does_not_answer_a_follow_up(assistant: Assistant, question: str) -> None:
+    earlier = user("How many grenade launchers did the army seize?")
+    assert assistant.ask(earlier[0]["content"]).answered
+    assert not assistant.ask(question, earlier).answered
+
+
+def test_a_question_that_stands_alone_is_answered_alone(assistant: Assistant) -> None:
+    earlier = user("How many grenade launchers did the army seize?")
+    for question in (
+        "Who said that Mexico is nobody's colony?",
+        "Who rejected US troops?",
+        "Is there a Russian helicopter?",
+    ):
+        assert assistant.ask(question, earlier) == assistant.ask(question)
+
+
+@pytest.mark.parametrize("question", ["字 " * 600, "a b c d e f g h " * 120])
+def test_a_question_of_too_many_tokens_says_what_to_do(assistant: Assistant, question: str) -> None:
+    for use in (assistant.ask, assistant.retrieve):
+        with pytest.raises(QAError, match=r"^The question is longer than the 254 tokens that are read; shorten it\.$"):
+            use(question)
+
+
+def test_a_question_as_long_as_can_be_is_answered(assistant: Assistant) -> None:
+    assert assistant.ask("weapon " * 250).quotes
+    assert assistant.ask("and it " * 120, user("weapons " * 200)).question == ("and it " * 120).strip()
+    assert assistant.ask("army \udcff number").question == "army ? number"
 
 
 def test_the_answer_says_which_question_was_searched(assistant: Assistant) -> None:

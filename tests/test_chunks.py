@@ -77,6 +77,12 @@ def test_sentences(text: str, expected: list[str]) -> None:
     assert [span.of(text) for span in chunks.sentences(text)] == expected
 
 
+def test_many_wrapped_lines_are_joined_in_time() -> None:
+    line = "the ferry left the quay early on Monday because the water had\n"
+    (whole,) = chunks.sentences(line * 20_000)
+    assert whole.end == len(line) * 20_000 - 1
+
+
 def test_a_chunk_is_filled_with_whole_sentences() -> None:
     text = "The ferry left at noon on Monday. The river had risen by two metres. Nobody was hurt at all. It came back."
     assert [chunk.text for chunk in split(text)] == [

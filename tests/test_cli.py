@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from qa import models
+from qa.cli import _wrapped
 from tests.conftest import CORPUS, ROOT
 
 QA = str(Path(sys.executable).with_name("qa"))
@@ -87,7 +89,7 @@ def test_a_file_that_is_not_utf8_is_named_and_the_rest_is_indexed(folder: Path) 
         (("chat",), r"There is no index in vectorstore; run `qa index` to build one\."),
         (
             ("eval", "none.jsonl"),
-            r"none\.jsonl cannot be read \(No such file or directory\); name a file of questions\.",
+            r"none\.jsonl cannot be read \(.*\); name a file of questions in UTF-8\.",
         ),
     ],
 )
@@ -201,3 +203,12 @@ def test_index_and_ask_with_no_network_at_all(folder: Path) -> None:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
     assert "Ken Salazar" in done.stdout
+
+
+def test_what_is_printed_cannot_steer_the_terminal() -> None:
+    assert _wrapped("red \x1b[31m\x9b and\na bell\x07") == "red \ufffd[31m\ufffd and a bell\ufffd"
+
+
+def test_the_same_weights_under_another_name_need_no_new_index(corpus_store: Path) -> None:
+    folder = str(models.packaged_folder(models.MINILM))
+    assert qa("ask", "Who rejected the offer?", "--store", corpus_store, QA_EMBEDDER=folder).returncode == 0

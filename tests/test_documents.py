@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,13 +60,25 @@ def test_front_matter_gives_title_date_author_and_address(tmp_path: Path) -> Non
     assert document.text.startswith("\ufeff---\r\n")
 
 
-@pytest.mark.parametrize(
-    "block", ["a: [", "- just\n- a list", "title: [1, 2]", "title: &a {x: *a}", "date: 2021-99-99"]
-)
+@pytest.mark.parametrize("block", ["a: [", "title: [1, 2]", "title: &a {x: *a}", "date: 2021-99-99"])
 def test_odd_front_matter_costs_its_values_and_nothing_else(tmp_path: Path, block: str) -> None:
     document = written(tmp_path, "a.md", f"---\n{block}\n---\nThe story stays.".encode())
     assert (document.title, document.date) == ("", "")
     assert documents.front_matter(document.text) == Span(0, document.text.index("The story"))
+
+
+def test_a_number_too_long_to_print_stays_the_text_it_is(tmp_path: Path) -> None:
+    title = "0x" + "f" * 5000
+    assert written(tmp_path, "a.md", f"---\ntitle: {title}\n---\nThe story stays.".encode()).title == title
+
+
+def test_an_unquoted_colon_costs_nothing(tmp_path: Path) -> None:
+    document = written(tmp_path, "a.md", b"---\ntitle: Harbour: the strike is over\ndate: 2020-01-02\n---\nIt is.")
+    assert (document.title, document.date) == ("Harbour: the strike is over", "2020-01-02")
+
+
+def test_a_rule_above_a_paragraph_is_no_front_matter() -> None:
+    assert documents.front_matter("---\nThe dam broke at noon: nobody was hurt.\n---\nIt was old.") is None
 
 
 def test_a_rule_far_below_does_not_close_front_matter() -> None:
@@ -116,6 +129,26 @@ def test_what_is_scanned(tmp_path: Path) -> None:
 def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"There is no folder .*; create it.* run `qa index`\.$"):
         documents.scan(tmp_path / "none")
+
+
+def test_a_corpus_that_is_a_file_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(CorpusError, match=r"a\.txt is a file; name the folder that it is in with QA_CORPUS"):
+        documents.scan(tmp_path / "a.txt")
+
+
+def test_a_folder_that_cannot_be_read_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def scandir(path: str) -> Iterator[os.DirEntry[str]]:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(CorpusError, match=r"closed cannot be read \(Permission denied\); check its permissions\.$"):
+        documents.scan(tmp_path)
 
 
 def test_a_file_that_is_not_utf8_says_where_and_what_to_do(tmp_path: Path) -> None:

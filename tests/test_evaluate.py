@@ -56,7 +56,16 @@ def test_a_measure_under_its_floor_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["{", "[]", '{"question": "a"}', '{"expected": ["a"]}', '{"question": "a", "expected": 3}']
+    "line",
+    [
+        "{",
+        "[]",
+        '{"question": "a"}',
+        '{"expected": ["a"]}',
+        '{"question": "a", "expected": 3}',
+        '{"question": "a", "expected": "zebra"}',
+        '{"question": "a", "expected": [""]}',
+    ],
 )
 def test_a_line_that_is_no_case_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "q.jsonl"

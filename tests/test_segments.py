@@ -96,6 +96,34 @@ def test_a_comment_count_above_the_story_opens_no_comments() -> None:
     assert labelled(f"A headline\n\n3 comments\n\n{story}\n\n{story}")[-1] == ("body", f"{story}\n\n{story}")
 
 
+STORY = "The ferry left at noon on Monday, as it always does when the river is low enough to cross."
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "No response to the letter has been received.", "More in the south are hungry.", "Copyright law shields them.",
+        "Get our troops out of the region, he said.", "Topics: The talks covered arms, gas and grain.",
+        "Source: the ministry of finance.", "12 replies to the survey were in favour.", "Discussion", "## Responses",
+        "Read all comments here first, she wrote.", "Share this bread with the poor, he said.",
+    ],
+)  # fmt: skip
+def test_a_sentence_is_never_furniture(line: str) -> None:
+    text = f"A headline\n\n{STORY}\n\n{line}\n\n- Faster boats\n- Lower fares\n\n{STORY}\n"
+    assert [kind for kind, _ in labelled(text)] == ["title", "body"]
+
+
+def test_the_lines_of_a_wrapped_paragraph_are_told_as_one() -> None:
+    wrapped = (
+        "The library of Arlen lost eleven thousand books in the flood, said\nits director, and the readers had to go\n"
+        "home. Nobody could share it with\nthose who came to search\nfor them. It was the worst day of her life."
+    )
+    assert labelled(f"The flood of Arlen\n\n{wrapped}\n\nIt rained for days.\n") == [
+        ("title", "The flood of Arlen"),
+        ("body", f"{wrapped}\n\nIt rained for days."),
+    ]
+
+
 def test_a_dateline_is_cut_from_the_story_it_opens() -> None:
     text = "A headline\n\nPublished on: Oct 31, 2018 @ 15:17 – The ferry left at noon, its captain said on Monday.\n"
     assert labelled(text)[1:] == [

@@ -42,6 +42,33 @@ def test_no_index_says_what_to_do(tmp_path: Path) -> None:
         pass
 
 
+def test_a_first_build_that_was_interrupted_left_no_index(library: Library) -> None:
+    library.write("a.txt", STORY)
+    with library.store.writer(), pytest.raises(StoreError, match="There is no index in"):
+        answers(library)
+    with pytest.raises(StoreError, match="There is no index in"):
+        answers(library)
+    assert library.build().added == ("a.txt",)
+
+
+def test_a_dense_file_that_cannot_be_written_is_done_without(library: Library) -> None:
+    library.write("a.txt", STORY)
+    library.store_folder.mkdir()
+    (library.store_folder / "dense.faiss").mkdir()
+    assert library.build().added == ("a.txt",)
+    assert answers(library)
+
+
+def test_a_lexical_index_that_lost_its_words_is_refused(library: Library) -> None:
+    filled(library)
+    with sqlite3.connect(library.store_folder / "index.sqlite") as connection:
+        connection.execute("INSERT INTO lexical (lexical) VALUES ('delete-all')")
+    connection.close()
+    library.store = open_store(library.store_folder)
+    with pytest.raises(StoreError, match="its lexical index does not have every passage"):
+        answers(library)
+
+
 def test_a_foreign_database_is_left_alone(library: Library) -> None:
     library.store_folder.mkdir()
     path = library.store_folder / "index.sqlite"
@@ -162,7 +189,7 @@ def test_a_damaged_database_is_refused_or_answers_the_same(library: Library) -> 
         try:
             found = answers(library)
         except QAError as error:
-            refused += str(error).endswith(("run `qa index`.", "run `qa index` to build it anew."))
+            refused += str(error).endswith(("run `qa index`.", "to build it anew.", "run `qa doctor`."))
         else:
             assert found == expected
             unharmed += 1

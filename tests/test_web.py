@@ -20,11 +20,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa import Answer, Assistant, Quote, segments
+from qa import Answer, Assistant, QAError, Quote, segments
 from qa.settings import Settings
 from qa.types import Document, Span
 from qa.web import (
     EXAMPLES,
+    _check_port,
     _marked,
     answer_html,
     converse,
@@ -32,6 +33,7 @@ from qa.web import (
     examples,
     launch_options,
     rebuilt,
+    shown_again,
     source_html,
 )
 from tests.conftest import CORPUS, Library
@@ -62,7 +64,7 @@ def test_an_article_with_marks_is_still_its_text(text: str, places: list[tuple[i
 def test_every_mark_is_exactly_its_quote(assistant: Assistant) -> None:
     for question in ("Who rejected the offer of US troops?", "What does Mexico own of Soviet-made arms?"):
         for quote in assistant.ask(question).quotes:
-            page = source_html(assistant, quote.source, [Span(quote.start, quote.end)])
+            page = source_html(*assistant.labelled(quote.source), [Span(quote.start, quote.end)])
             (marked,) = re.findall(r"<mark class='focus'>(.*?)</mark>", page, re.S)
             assert shown(marked) == quote.text
 
@@ -74,7 +76,8 @@ def test_article_text_is_escaped_wherever_it_stands(library: Library) -> None:
     library.build()
     answer = library.assistant.ask("what the article says about the ferry")
     assert answer.quotes
-    page = answer_html(answer, 3) + source_html(library.assistant, "<b>.txt", [Span(0, 10)])
+    article = library.assistant.labelled("<b>.txt")
+    page = answer_html(answer, 3, {"<b>.txt": "d"}) + source_html(*article, [Span(0, 10)])
     ours = {"div", "p", "button", "span", "ul", "li", "b", "article", "h2", "mark", "details", "summary"}
     assert set(re.findall(r"<\s*/?\s*(\w+)", page)) <= ours
     assert "{{" not in page
@@ -83,7 +86,7 @@ def test_article_text_is_escaped_wherever_it_stands(library: Library) -> None:
 
 def test_a_refusal_does_not_look_like_an_answer() -> None:
     quote = Quote("It left.", "a.txt", 0, 8, "A ferry", "2020-01-02", "body")
-    refused = answer_html(Answer("q", "The articles do not answer this.", False, 0.1, (quote,)), 1)
+    refused = answer_html(Answer("q", "The articles do not answer this.", False, 0.1, (quote,)), 1, {"a.txt": "d"})
     assert re.match(r'<div class="refusal"><p>The articles do not answer this\.</p><details>', refused)
     assert 'class="answer"' not in refused
 
@@ -108,6 +111,33 @@ def test_the_first_questions_fit_the_articles(assistant: Assistant, library: Lib
     library.write("b.txt", "No headline is in here. It has two sentences.\n")
     library.build()
     assert examples(library.assistant) == ["The ferry that left"]
+
+
+def test_the_standalone_form_of_a_follow_up_is_shown(assistant: Assistant) -> None:
+    earlier = list(converse(assistant, "Who rejected the offer of US troops?", []))[-1][0]
+    assert "Searched:" not in earlier[1]["content"]
+    later = list(converse(assistant, "And what did she offer instead?", earlier))[-1][0]
+    assert "Searched: Who rejected the offer of US troops: And what did she offer instead?" in later[3]["content"]
+
+
+def test_an_article_that_changed_or_went_marks_nothing(library: Library) -> None:
+    library.write("a.txt", "A ferry\n\nThe ferry carried forty goats to the island on Monday.\n")
+    library.build()
+    digest = library.assistant.document("a.txt").digest[:16]
+    spans = [[9, 20]]
+    assert "<mark class='focus'>The ferry c</mark>" in shown_again(library.assistant, "a.txt", digest, spans)
+    library.write("a.txt", "A ferry\n\nYesterday it rained. The ferry carried forty goats to the island.\n")
+    library.build()
+    assert "a.txt has changed since it was quoted; ask again." in shown_again(library.assistant, "a.txt", digest, spans)
+    assert "b.txt is no longer in the index; ask again." in shown_again(library.assistant, "b.txt", digest, spans)
+
+
+def test_a_port_in_use_says_what_to_do() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(QAError, match=r"^Port \d+ cannot be used \(.*\); set QA_PORT to one that is free\.$"):
+            _check_port(taken.getsockname()[1])
 
 
 def test_a_bad_question_is_a_sentence_in_the_conversation(assistant: Assistant) -> None:

@@ -35,13 +35,26 @@ REFUSAL = "The articles do not answer this."
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~@]|(?<=:)/(?=/)|(?<=www)\.|&(?=#?\w+;)|^(?:[-+=]|\d+[.)])", re.I)
 
 
-def answer(question: str, passages: Sequence[Passage], reranker: Reranker) -> Answer:
-    """The answer that these passages, best first, give to a standalone question."""
+def answer(question: str, said: str, passages: Sequence[Passage], reranker: Reranker) -> Answer:
+    """The answer that passages, found for a standalone question and best first, give to what was `said`.
+
+    In a conversation the two differ. Then a passage must answer both: one that answers the question before it would
+    else answer every follow-up.
+    """
+    if said != question:
+        passages = _agreed(said, passages[:READ], reranker)
     confidence = calibrated(passages[0].score) if passages else 0.0
     answered = confidence >= ANSWERED
-    quotes = choose(question, passages[:READ], reranker)
+    quotes = choose(said, passages[:READ], reranker)
     text = " ".join(f"{escape_markdown(quote.text)} [{n}]" for n, quote in enumerate(quotes, 1))
     return Answer(question, text if answered else REFUSAL, answered, confidence, quotes)
+
+
+def _agreed(said: str, passages: Sequence[Passage], reranker: Reranker) -> list[Passage]:
+    """The passages by the mean of their logits for the standalone question and for the follow-up itself."""
+    logits = reranker.score(said, [passage.chunk.context for passage in passages])
+    both = [Passage(p.chunk, (p.score + logit) / 2) for p, logit in zip(passages, logits, strict=True)]
+    return sorted(both, key=lambda passage: (-passage.score, passage.chunk.key))
 
 
 def choose(question: str, passages: Sequence[Passage], reranker: Reranker) -> tuple[Quote, ...]:

@@ -52,7 +52,9 @@ class Assistant:
         settings = settings or Settings.load()
         where = open_store(store or settings.store)
         with where.snapshot() as snapshot:  # Before weights are loaded: what is wrong is said at once.
-            _check_name(snapshot, models.embedder_name(settings))
+            name = models.embedder_name(settings)
+            if name != snapshot.manifest.embedder and not Path(name).is_dir():
+                raise _other_embedder(snapshot, name)
         embedder = models.load_embedder(settings)
         return cls(where, embedder, models.load_reranker(settings, embedder))
 
@@ -60,26 +62,34 @@ class Assistant:
         """The `k` best passages (1 to 100), best first."""
         if not 1 <= k <= MAX_PASSAGES:
             raise QAError(f"{k} passages cannot be retrieved; ask for a number from 1 to {MAX_PASSAGES}.")
-        asked = checked(question)
+        asked = self._fitting(checked(question))
         with self._store.snapshot() as snapshot:
             return self._search(snapshot, asked, k, include_comments)
 
     def ask(self, question: str, history: Sequence[Message] = (), include_comments: bool = False) -> Answer:
         """The answer, or the refusal, to a question; `history` holds the earlier messages (role, content)."""
-        asked = standalone(checked(question), history)
+        said = self._fitting(checked(question))
+        asked = standalone(said, history)
+        if self._embedder.count(asked) > self._embedder.window:
+            asked = said
         with self._store.snapshot() as snapshot:
             passages = self._search(snapshot, asked, answers.READ, include_comments)
-        return answers.answer(asked, passages, self._reranker)
+        return answers.answer(asked, said, passages, self._reranker)
+
+    def _fitting(self, question: str) -> str:
+        """The question; QAError when the embedder could not read it to its end."""
+        if self._embedder.count(question) > self._embedder.window:
+            raise QAError(f"The question is longer than the {self._embedder.window} tokens that are read; shorten it.")
+        return question
 
     def document(self, source: str) -> Document:
         """An indexed document with its exact text; StoreError if there is none of that name."""
-        with self._store.snapshot() as snapshot:
-            return snapshot.document(source)
+        return self.labelled(source)[0]
 
-    def segments(self, source: str) -> tuple[Segment, ...]:
-        """The labelled parts of an indexed document, in order."""
+    def labelled(self, source: str) -> tuple[Document, tuple[Segment, ...]]:
+        """An indexed document and its labelled parts, of one generation; StoreError if there is none of that name."""
         with self._store.snapshot() as snapshot:
-            return snapshot.segments(source)
+            return snapshot.document(source), snapshot.segments(source)
 
     def sources(self) -> list[str]:
         """The names of all indexed documents, sorted."""
@@ -88,10 +98,7 @@ class Assistant:
 
     def _search(self, snapshot: Snapshot, question: str, k: int, include_comments: bool) -> list[Passage]:
         if snapshot.manifest.weights != self._embedder.weights:
-            _check_name(snapshot, self._embedder.name)
-            raise StoreError(
-                f"The index was built with other weights of {self._embedder.name}; run `qa index` to build it anew."
-            )
+            raise _other_embedder(snapshot, self._embedder.name)
         return search.search(snapshot, self._embedder, self._reranker, question, k, include_comments)
 
 
@@ -120,7 +127,8 @@ def build_index(
 
 def checked(question: str) -> str:
     """The question without the blanks around it; QAError when it is empty or far too long."""
-    asked = " ".join(str(question).split())
+    # What a terminal hands over may not be Unicode; it is shown as "?" rather than failing further in.
+    asked = " ".join(str(question).encode("utf-8", "replace").decode().split())
     if not re.search(r"\w", asked):
         raise QAError("The question is empty; type at least one word.")
     if len(asked) > MAX_QUESTION:
@@ -128,37 +136,35 @@ def checked(question: str) -> str:
     return asked
 
 
-def _check_name(snapshot: Snapshot, name: str) -> None:
+def _other_embedder(snapshot: Snapshot, name: str) -> StoreError:
     built = snapshot.manifest.embedder
-    if built != name:
-        raise StoreError(f"The index was built with {built} and {name} is set; run `qa index` to build it anew.")
+    return StoreError(f"The index was built with {built} and {name} is set; run `qa index` to build it anew.")
 
 
 # --- follow-up questions ----------------------------------------------------------------------------------------------
 
 FOLLOW_UP = re.compile(
-    r"\b(?:he|she|it|they|him|her|his|hers|its|their|them|this|that|these|those|there|then|one|ones|former|latter|same"
-    r"|else|another|él|ella|ellos|ellas|su|sus|eso|esto)\b"
-    r"|^(?:and|but|so|or|what about|how about|why|why not|y|pero)\b",
+    r"\b(?:he|she|it|they|him|her|his|hers|its|their|theirs|them|él|ella|ellos|ellas)\b"
+    r"|^(?:and|but|so|what about|how about|y|pero)\b",
     re.I,
 )
-"""Words that point back at something said before."""
+"""Words that point back at something said before. "That", "there" and "one" mostly point inside their own question."""
 
-SHORT = 4
-"""A question of no more words than this seldom stands alone in a conversation."""
+BARE = 2
+"""A question of no more words than this ("Why?", "When exactly?") says nothing alone."""
 
 
 def standalone(question: str, history: Sequence[Message]) -> str:
     """The question as it reads without its conversation.
 
-    A follow-up carries the words of the question before it, which by then stands alone itself; any other question is
-    returned as it is.
+    A follow-up carries the question before it, which by then stands alone itself; any other question is returned as it
+    is.
     """
-    asked = [text for text in map(_user_text, history) if text]
-    if not asked or not (FOLLOW_UP.search(question) or len(question.split()) <= SHORT):
-        return question
-    before = standalone(asked[-1], [{"role": "user", "content": text} for text in asked[:-1]])
-    return f"{before.rstrip(' ?.!')}: {question}"[-MAX_QUESTION:]
+    whole = ""
+    for text in (*(text for text in map(_user_text, history) if text), question):
+        points_back = FOLLOW_UP.search(text) or len(text.split()) <= BARE
+        whole = f"{whole.rstrip(' ?.!')}: {text}" if whole and points_back else text
+    return whole
 
 
 def _user_text(message: Message) -> str:
@@ -169,5 +175,5 @@ def _user_text(message: Message) -> str:
     if isinstance(content, str):
         return " ".join(content.split())
     blocks = content if isinstance(content, Sequence) else [content]
-    texts = [block.get("text", "") if isinstance(block, Mapping) else str(block) for block in blocks]
+    texts = [block.get("text") or "" if isinstance(block, Mapping) else str(block) for block in blocks]
     return " ".join(" ".join(texts).split())

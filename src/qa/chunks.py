@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import sentencex
 
+from qa.segments import WRAP_WIDTH
 from qa.types import Chunk, Document, Segment, Span, title_context
 
 VERSION = 1
@@ -23,8 +24,6 @@ Count = Callable[[str], int]
 
 _LIST_ITEM = re.compile(r"\s*(?:[•*‣▪·–—-]|\d{1,4}[.)]|#{1,6})\s")
 _CLOSED = re.compile(r"[.!?…:;。！？][\"”’»)\]]*$")
-_WRAP_WIDTH = range(50, 101)
-"""Lengths of lines that were broken by a text editor; a longer line is a paragraph of its own."""
 
 
 def split(
@@ -96,30 +95,29 @@ def _stripped(text: str, span: Span) -> Span | None:
 def _blocks(text: str) -> Iterator[Span]:
     """Lines, joined where an editor broke a paragraph."""
     held: Span | None = None
+    last: Span | None = None
     for found in re.finditer(r"[^\r\n]+", text):
         line = _stripped(text, Span(found.start(), found.end()))
-        if line is None:
-            if held:
-                yield held
-            held = None
-        elif held and _continues(text, held, line):
+        if held and line and last and _continues(text, last, line):
             held = Span(held.start, line.end)
         else:
             if held:
                 yield held
             held = line
+        last = line
     if held:
         yield held
 
 
-def _continues(text: str, held: Span, line: Span) -> bool:
-    between = text[held.end : line.start]
-    if len(re.findall(r"\r\n|\r|\n", between)) > 1 or _LIST_ITEM.match(line.of(text)):
+def _continues(text: str, last: Span, line: Span) -> bool:
+    """Whether a line goes on with the paragraph of the line before it."""
+    gap = len(re.findall(r"\r\n|\r|\n", text[last.end : line.start])) > 1
+    if gap or _LIST_ITEM.match(line.of(text)):
         return False
-    last = re.split(r"[\r\n]", held.of(text))[-1]
-    if len(last) not in _WRAP_WIDTH:
-        return line.of(text)[0].islower() and not _CLOSED.search(last)
-    return not _CLOSED.search(last) or len(line.of(text)) <= _WRAP_WIDTH[-1]
+    closed = bool(_CLOSED.search(last.of(text)))
+    if last.end - last.start not in WRAP_WIDTH:
+        return line.of(text)[0].islower() and not closed
+    return not closed or line.end - line.start < WRAP_WIDTH.stop
 
 
 def _block_sentences(text: str, block: Span) -> Iterator[Span]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
+import io
+import os
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +24,9 @@ WIDTH = 100
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 2 when something must be mended first, or 130 when interrupted."""
+    for stream in (sys.stdout, sys.stderr):  # A terminal that cannot show a character gets its number.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
         command: Callable[[argparse.Namespace, Settings], int] = options.command
@@ -29,6 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except QAError as error:
         print(error, file=sys.stderr)
         return 2
+    except ImportError as error:
+        print(f"A package is missing ({error}); run `make install`.", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # The reader of a pipe has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("\nInterrupted; the index is as it was.", file=sys.stderr)
         return 130
@@ -80,7 +91,7 @@ def _index(options: argparse.Namespace, settings: Settings) -> int:
     print(_report(report, settings))
     other = scan(settings.corpus)[1]
     if other:
-        print(f"Left out, as neither .txt nor .md: {textwrap.shorten(', '.join(other), WIDTH)}")
+        print(f"Left out, as neither .txt nor .md: {textwrap.shorten(_printable(', '.join(other)), WIDTH)}")
     for _, reason in report.failed:
         print(reason, file=sys.stderr)
     return 2 if report.failed else 0
@@ -99,7 +110,7 @@ def _retrieve(options: argparse.Namespace, settings: Settings) -> int:
 
     passages = Assistant.open(settings=settings).retrieve(options.question, options.k, options.comments)
     for number, passage in enumerate(passages, 1):
-        place = f"{passage.source}, characters {passage.start}-{passage.end}"
+        place = f"{_printable(passage.source)}, characters {passage.start}-{passage.end}"
         print(f"{number}. {_titled(passage.title, passage.date)}\n   {place}, score {passage.score:.2f}")
         print(_wrapped(passage.text, "   ") + "\n")
     return 0
@@ -117,6 +128,7 @@ def _eval(options: argparse.Namespace, settings: Settings) -> int:
     from qa.assistant import Assistant
 
     cases = evaluate.read_cases(options.file)
+    floors = evaluate.read_floors(options.floors) if options.floors else {}
     results = evaluate.run(cases, Assistant.open(settings=settings).ask)
     measured = evaluate.measures(results)
     for result in results:
@@ -124,7 +136,6 @@ def _eval(options: argparse.Namespace, settings: Settings) -> int:
             print(f"  wrong: {result.case.question}  →  {_wrapped(result.answer.text, '    ').strip()}")
     for name, value in measured.items():
         print(f"{name:<22} {value:.3f}")
-    floors = json.loads(options.floors.read_text("utf-8")) if options.floors else {}
     fallen = evaluate.below(measured, floors)
     for sentence in fallen:
         print(sentence, file=sys.stderr)
@@ -162,17 +173,22 @@ def _answer(answer: Answer) -> str:
 
 def _place(number: int, quote: Quote) -> str:
     titled = _titled(quote.title, quote.date)
-    return f"[{number}] {titled}\n    {quote.source}, characters {quote.start}-{quote.end}" + (
+    return f"[{number}] {titled}\n    {_printable(quote.source)}, characters {quote.start}-{quote.end}" + (
         " (a reader's comment)" if quote.kind == "comment" else ""
     )
 
 
 def _titled(title: str, date: str) -> str:
-    return ", ".join(part for part in (title or "Untitled", date) if part)
+    return _printable(", ".join(part for part in (title or "Untitled", date) if part))
 
 
 def _wrapped(text: str, indent: str = "") -> str:
-    return textwrap.fill(" ".join(text.split()), WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return textwrap.fill(_printable(text), WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _printable(text: str) -> str:
+    """On one line, and without the characters that steer a terminal."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "\ufffd", " ".join(text.split()))
 
 
 @contextmanager

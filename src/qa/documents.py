@@ -52,6 +52,8 @@ def scan(corpus: Path) -> tuple[list[str], list[str]]:
 
     Hidden files, READMEs and links that lead out of the folder are not looked at. CorpusError when there is no folder.
     """
+    if corpus.exists() and not corpus.is_dir():
+        raise CorpusError(f"{corpus} is a file; name the folder that it is in with QA_CORPUS and run `qa index`.")
     if not corpus.is_dir():
         raise CorpusError(f"There is no folder {corpus}; create it, put .txt or .md articles in it and run `qa index`.")
     readable: list[str] = []
@@ -63,7 +65,7 @@ def scan(corpus: Path) -> tuple[list[str], list[str]]:
 
 def _walk(corpus: Path) -> Iterator[str]:
     home = corpus.resolve()
-    for folder, folders, names in os.walk(corpus):
+    for folder, folders, names in os.walk(corpus, onerror=_unreadable_folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             path = Path(folder, name)
@@ -71,6 +73,13 @@ def _walk(corpus: Path) -> Iterator[str]:
                 continue
             if path.is_file() and path.resolve().is_relative_to(home):
                 yield path.relative_to(corpus).as_posix()
+
+
+def _unreadable_folder(error: OSError) -> None:
+    # Passed over in silence, its articles would count as deleted.
+    raise CorpusError(
+        f"The folder {error.filename} cannot be read ({error.strerror}); check its permissions."
+    ) from error
 
 
 def digest(corpus: Path, source: str) -> str:
@@ -112,9 +121,16 @@ def _bytes(corpus: Path, source: str) -> bytes:
 
 
 def front_matter(text: str) -> Span | None:
-    """The block between two `---` lines at the very top, both lines included."""
-    found = re.match(r"\ufeff?---[ \t]*\r?\n.*?^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", text[:MAX_FRONT_MATTER], re.S | re.M)
-    return Span(0, found.end()) if found else None
+    """The block of `key: value` lines between two `---` lines at the very top, both lines included."""
+    pattern = r"\ufeff?---[ \t]*\r?\n(?P<block>.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)"
+    found = re.match(pattern, text[:MAX_FRONT_MATTER], re.S | re.M)
+    if not found:
+        return None
+    lines = found["block"].splitlines()
+    # A rule above a paragraph opens no front matter: what stands there must look like keys, lists or their values.
+    keyed = [bool(re.match(r"[\w-]+\s*:(?:\s|$)", line)) for line in lines]
+    held = all(key or not line.strip() or line[0] in " \t-#]}" for key, line in zip(keyed, lines, strict=True))
+    return Span(0, found.end()) if held and any(keyed) else None
 
 
 def _front_matter_values(text: str) -> Metadata:
@@ -124,11 +140,10 @@ def _front_matter_values(text: str) -> Metadata:
     block = "\n".join(span.of(text).lstrip("\ufeff").splitlines()[1:-1])
     try:
         values = yaml.safe_load(block)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return {}  # The block stays labelled as no part of the story; only its values are lost.
-    if not isinstance(values, dict):
-        return {}
-    plain = {str(key).lower(): _plain(value) for key, value in values.items()}
+        plain = {str(key).lower(): _plain(value) for key, value in values.items()}
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError):
+        # "title: Harbour: the strike" is no YAML, and common all the same.
+        plain = {key.lower(): value.strip("'\" ") for key, value in re.findall(r"(?m)^(\w+):[ \t]+(.*)$", block)}
     said = {key: plain[key] for key in ("title", "url", "author") if plain.get(key)}
     if day := iso_date(plain.get("date", "")):
         said["date"] = day

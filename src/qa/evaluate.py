@@ -42,15 +42,25 @@ def read_cases(path: Path) -> list[Case]:
     """The cases of a file of JSON lines: {"question", "expected": [words, …] or "unanswerable", "history": […]}."""
     try:
         lines = path.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise QAError(f"{path} cannot be read ({error.strerror}); name a file of questions.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise QAError(f"{path} cannot be read ({error}); name a file of questions in UTF-8.") from error
     return [_case(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def read_floors(path: Path) -> dict[str, float]:
+    """The least values of a JSON file {"measure": value, …}."""
+    try:
+        return {str(name): float(value) for name, value in json.loads(path.read_text("utf-8")).items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise QAError(f'{path} cannot be read ({error}); write {{"answer in first quote": 0.8}}.') from error
 
 
 def _case(path: Path, number: int, line: str) -> Case:
     try:
         row: dict[str, Any] = json.loads(line)
         expected = row["expected"]
+        if expected != "unanswerable" and not (isinstance(expected, list) and expected and all(expected)):
+            raise ValueError("neither a list of words nor unanswerable")
         words = () if expected == "unanswerable" else tuple(map(str, expected))
         return Case(str(row["question"]), words, tuple(map(str, row.get("history", ()))))
     except (ValueError, KeyError, TypeError) as error:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from qa.documents import BYLINE, DATELINE, front_matter
 from qa.types import Document, Kind, Segment, Span
@@ -31,7 +32,7 @@ COMMENT_COUNT = re.compile(
     re.I,
 )
 COMMENT_HEADING = re.compile(
-    r"(?:reader\s+|user\s+|all\s+|latest\s+)?(?:comments?|comentarios?|responses|discussion)(?:\s+section)?\s*:?\s*"
+    r"(?:reader\s+|user\s+|all\s+|latest\s+)?(?:comments?|comentarios?)(?:\s+section)?\s*:?\s*"
     r"(?:[\[(]\s*(?P<count>\d+)\s*[\])]|(?P<plain>\d+))?\s*:?",
     re.I,
 )
@@ -55,11 +56,12 @@ NAVIGATION = re.compile(
     r"|newsletters?|advertisement|advert|sponsored(?: content)?|continue reading|read more|back to top|loading\W*"
     r"|click here|close|next|previous|publicidad|buscar|inicio|leer más|anuncio|suscríbete)[.:…]*"
     r"|(?:subscribe to|sign up (?:for|to)|follow us|get our) [^.!?]{0,80}[.!]?"
-    r"|(?:we|this (?:web)?site) uses? cookies\b.{0,200}|(?:accept|reject|manage)(?: all)? cookies"
+    r"|(?:accept|reject|manage)(?: all)? cookies"
     r"|(?:©|\(c\)|copyright(?: ©| \(c\))?)\s+(?:\d{4}|by\b).{0,120}"
     r"|all rights reserved\.?|todos los derechos reservados\.?",
     re.I,
 )
+COOKIES = re.compile(r"(?:we|this (?:web)?site) uses? cookies\b.{0,200}", re.I)
 TAGS = re.compile(
     r"(?:tags?|filed (?:under|in)|topics?|categor(?:y|ies)|keywords|etiquetas|temas)\s*:\s*\S.{0,400}", re.I
 )
@@ -93,13 +95,20 @@ NAME_WORDS = 6
 """A commenter's name, a byline or a sign-off has no more words than this."""
 
 
+WRAP_WIDTH = range(35, 131)
+"""Lengths of lines that were broken by a text editor; a longer line is a paragraph of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that is not blank: its span without the blanks around it, and whether a blank line stands before it."""
+    """A line that is not blank: its span without the blanks around it, whether a blank line stands before it, and
+    whether it is one of several that an editor broke a paragraph into.
+    """
 
     span: Span
     text: str
     after_gap: bool
+    wrapped: bool = False
 
 
 # --- the labels -------------------------------------------------------------------------------------------------------
@@ -109,7 +118,7 @@ def label(document: Document) -> tuple[Segment, ...]:
     """The segments of a document, in order; together they cover every character that is not blank, once."""
     text = document.text
     top = front_matter(text) if document.source.lower().endswith(".md") else None
-    lines = list(_lines(text, top.end if top else 0))
+    lines = _with_wrapped(list(_lines(text, top.end if top else 0)))
     head = _head_length(lines)
     title = _title_line(lines, head, titled=bool(document.title))
     comments = _comments_start(lines, head)
@@ -139,10 +148,33 @@ def _lines(text: str, start: int) -> Iterator[Line]:
         gap = False
 
 
+def _with_wrapped(lines: Sequence[Line]) -> list[Line]:
+    """The lines, those of a wrapped paragraph marked: one of its lines ends open and the next goes on in lower case."""
+    marked: list[Line] = []
+    paragraph: list[Line] = []
+    for line in [*lines, None]:
+        if line is None or line.after_gap:
+            goes_on = any(
+                len(a.text) in WRAP_WIDTH and not SENTENCE_END.search(a.text) and b.text[0].islower()
+                for a, b in pairwise(paragraph)
+            )
+            marked += [replace(held, wrapped=goes_on) for held in paragraph]
+            paragraph = []
+        if line:
+            paragraph.append(line)
+    return marked
+
+
+def _is_sentence(text: str) -> bool:
+    return bool(SENTENCE_END.search(text)) and len(text.split()) >= 5
+
+
 def _is_prose(line: Line) -> bool:
+    if line.wrapped:
+        return True
     if len(line.text) >= PROSE_LENGTH and re.search(r"[.!?…,;:][\"”’»)]*(?:\s|$)", line.text):
         return not _is_tag_list(line.text)
-    return bool(SENTENCE_END.search(line.text)) and len(line.text.split()) >= 5
+    return _is_sentence(line.text)
 
 
 def _is_tag_list(text: str) -> bool:
@@ -152,7 +184,9 @@ def _is_tag_list(text: str) -> bool:
 
 
 def _is_furniture(line: Line) -> bool:
-    if len(line.text) > FURNITURE_LENGTH:
+    if COOKIES.fullmatch(line.text):
+        return True
+    if len(line.text) > FURNITURE_LENGTH or line.wrapped or _is_sentence(line.text):
         return False
     return _is_tag_list(line.text) or any(pattern.fullmatch(line.text) for pattern in FURNITURE)
 
@@ -198,23 +232,29 @@ def _is_dated(line: Line) -> bool:
 def _comments_start(lines: Sequence[Line], head: int) -> int:
     """The number of the line that opens the readers' comments, or len(lines).
 
-    A heading alone does not make comments: a blog prints "3 Comments" above the story too. What follows it must look
-    like entries, or the story must already have been told.
+    A heading alone does not make comments: a blog prints "3 Comments" above the story too. What follows must look like
+    entries, two where no number of comments is given, or the story must already have been told.
     """
     for number in range(head + 1, len(lines)):
         opening = _opening(lines[number].text)
         if opening is None or opening == 0:
             continue
-        after = lines[number + 1 : number + 6]
         told = sum(_is_prose(line) for line in lines[head:number]) >= 2
-        if any(_is_entry(line, after[i + 1 :]) for i, line in enumerate(after)) or (told and opening > 0):
+        entries = _entries(lines[number + 1 : number + 12])
+        if entries >= (1 if opening > 0 else 2) or (told and opening > 0):
             return number
     return len(lines)
 
 
+def _entries(lines: Sequence[Line]) -> int:
+    """How many comments begin here: lines that name a writer, each followed by what was written."""
+    pairs = pairwise(lines)
+    return sum(_is_entry(line, [after]) and not LISTED.fullmatch(after.text) for line, after in pairs)
+
+
 def _opening(text: str) -> int | None:
     """None for a line that opens no comments, else how many it announces: -1 when it does not say."""
-    if len(text) > FURNITURE_LENGTH:
+    if len(text) > FURNITURE_LENGTH or _is_sentence(text):
         return None
     if found := COMMENT_COUNT.fullmatch(text):
         return 0 if found["count"].lower() in {"no", "sin"} else int(re.sub(r"\D", "", found["count"]))

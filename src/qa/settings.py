@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -29,8 +30,6 @@ class Settings:
     "none" does without."""
     cache: Path = Path("~/.cache/verbatim")
     """Where unpacked token tables are kept."""
-    host: str = "127.0.0.1"
-    """The address that the page is served on."""
     port: int = 7860
     """The port that the page is served on."""
 
@@ -57,7 +56,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise QAError(f"{path} cannot be read ({error}); correct that line or remove the file.") from error
 
 
@@ -67,9 +66,16 @@ def _names(names: set[str]) -> str:
 
 def _typed(name: str, value: Any) -> Any:
     if name in {"corpus", "store", "cache"}:
-        return Path(str(value)).expanduser()
+        return _expanded(name, str(value))
     if name == "port":
-        if not str(value).isdigit() or not 0 < int(value) < 65536:
+        if not re.fullmatch("[0-9]{1,5}", str(value)) or not 0 < int(value) < 65536:
             raise QAError(f"The port '{value}' is not a number from 1 to 65535; set QA_PORT to one that is free.")
         return int(value)
     return str(value)
+
+
+def _expanded(name: str, path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise QAError(f"The folder '{path}' names no known user; set QA_{name.upper()} to another.") from error

@@ -7,8 +7,9 @@ analytics are off, style and script are served from here.
 from __future__ import annotations
 
 import html
+import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -17,11 +18,14 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from qa.assistant import Assistant, build_index
+from qa.assistant import Assistant, build_index, checked
 from qa.settings import Settings
 from qa.types import Answer, BuildReport, Document, Kind, QAError, Quote, Segment, Span
 
 STATIC = Path(__file__).parent / "static"
+
+HOST = "127.0.0.1"
+"""The page has no passwords, so it is served to this machine alone."""
 
 STREAM_SECONDS = 0.15
 """Between one quote and the next, so that an answer is seen to grow; it is complete before the first is shown."""
@@ -47,19 +51,25 @@ Update = tuple[list[Message], str]
 
 def serve(settings: Settings) -> None:
     """Serve the page until it is interrupted; QAError when there is no index or the port is taken."""
+    _check_port(settings.port)  # Before weights are loaded: what is wrong is said at once.
     page = build_page(Assistant.open(settings=settings), settings)
-    print(f"Verbatim answers on http://{settings.host}:{settings.port} (Ctrl-C ends it)", flush=True)  # noqa: T201
-    try:
-        page.queue(default_concurrency_limit=CONCURRENCY).launch(**launch_options(settings))
-    except OSError as error:
-        raise QAError(f"Port {settings.port} cannot be used ({error}); set QA_PORT to one that is free.") from error
+    print(f"Verbatim answers on http://{HOST}:{settings.port} (Ctrl-C ends it)", flush=True)  # noqa: T201
+    page.queue(default_concurrency_limit=CONCURRENCY).launch(**launch_options(settings))
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise QAError(f"Port {port} cannot be used ({error.strerror}); set QA_PORT to one that is free.") from error
 
 
 def launch_options(settings: Settings) -> dict[str, Any]:
     """How the page is served: to this machine alone, with everything it needs, and telling nobody."""
-    hosts = [settings.host, "localhost", "127.0.0.1"]
     return {
-        "server_name": settings.host,
+        "server_name": HOST,
         "server_port": settings.port,
         "share": False,
         "ssr_mode": False,
@@ -69,7 +79,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "quiet": True,
         "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         "css_paths": STATIC / "page.css",
-        "app_kwargs": {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]},
+        "app_kwargs": {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])]},
     }
 
 
@@ -82,7 +92,7 @@ def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
             yield *update, gr.skip() if number else ""
 
     def show(place: dict[str, Any]) -> str:
-        return source_html(assistant, str(place["source"]), [Span(int(a), int(b)) for a, b in place["spans"]])
+        return shown_again(assistant, str(place["source"]), str(place["digest"]), place["spans"])
 
     def rebuild(progress: Any = gr.Progress()) -> str:  # noqa: B008 - Gradio finds the bar by this default.
         return rebuilt(settings, lambda stage, done, total: progress((done, max(total, 1)), desc=stage, unit=""))
@@ -143,16 +153,31 @@ def converse(assistant: Assistant, question: str, messages: Sequence[Message]) -
     yield [*asked, _said('<p class="hint">Reading the articles…</p>')], NO_SOURCE
     try:
         answer = assistant.ask(question, [{"role": m["role"], "content": _plain(m["content"])} for m in messages])
-        place = [Span(q.start, q.end) for q in answer.quotes if q.source == answer.quotes[0].source]
-        source = source_html(assistant, answer.quotes[0].source, place) if answer.quotes else NO_SOURCE
+        articles = {quote.source: assistant.labelled(quote.source) for quote in answer.quotes}
     except QAError as error:
         yield [*asked, _said(f'<p class="problem">{escaped(str(error))}</p>')], NO_SOURCE
         return
-    for shown in range(1, len(answer.quotes) + 1):
-        yield [*asked, _said(answer_html(answer, shown))], source
+    first = answer.quotes[0].source if answer.quotes else ""
+    place = [Span(quote.start, quote.end) for quote in answer.quotes if quote.source == first]
+    source = source_html(*articles[first], place) if first else NO_SOURCE
+    digests = {name: document.digest for name, (document, _) in articles.items()}
+    searched = (
+        "" if answer.question == checked(question) else f'<p class="hint">Searched: {escaped(answer.question)}</p>'
+    )
+    for shown in range(1 if answer.quotes else 0, len(answer.quotes) + 1):
+        yield [*asked, _said(searched + answer_html(answer, shown, digests))], source
         time.sleep(STREAM_SECONDS)
-    if not answer.quotes:
-        yield [*asked, _said(answer_html(answer, 0))], source
+
+
+def shown_again(assistant: Assistant, source: str, digest: str, spans: Sequence[Sequence[int]]) -> str:
+    """The article of an earlier answer, with its marks, or a line that says why it cannot be shown."""
+    try:
+        document, parts = assistant.labelled(source)
+    except QAError:
+        return f'<p class="problem">{escaped(source)} is no longer in the index; ask again.</p>'
+    if not document.digest.startswith(digest):
+        return f'<p class="problem">{escaped(source)} has changed since it was quoted; ask again.</p>'
+    return source_html(document, parts, [Span(int(start), int(end)) for start, end in spans])
 
 
 def rebuilt(settings: Settings, progress: Callable[[str, int, int], None]) -> str:
@@ -173,10 +198,15 @@ def escaped(text: str) -> str:
     return html.escape(text).translate(_SPECIAL)
 
 
-def answer_html(answer: Answer, shown: int) -> str:
-    """The first `shown` quotes of an answer, each with its numbered citation, then where they stand."""
+def answer_html(answer: Answer, shown: int, digests: Mapping[str, str]) -> str:
+    """The first `shown` quotes of an answer, each with its numbered citation, then where they stand.
+
+    `digests` holds those of the quoted documents, so that a citation can tell whether its article has changed.
+    """
     quotes = list(enumerate(answer.quotes, 1))[:shown]
-    body = "".join(f"<p>{escaped(quote.text)} {_cite(number, quote)}</p>" for number, quote in quotes)
+    body = "".join(
+        f"<p>{escaped(quote.text)} {_cite(number, quote, digests[quote.source])}</p>" for number, quote in quotes
+    )
     listed = f'<ul class="places">{"".join(_places(quotes))}</ul>' if quotes else ""
     if answer.answered:
         return f'<div class="answer">{body}{listed}</div>'
@@ -184,9 +214,9 @@ def answer_html(answer: Answer, shown: int) -> str:
     return f'<div class="refusal"><p>{escaped(answer.text)}</p>{closest}</div>'
 
 
-def _cite(number: int, quote: Quote) -> str:
+def _cite(number: int, quote: Quote, digest: str) -> str:
     # The chat's sanitiser keeps no attribute but the class, so the place is written as one; page.js reads it.
-    place = f"at-{quote.start}-{quote.end}-{quote.source.encode().hex()}"
+    place = f"at-{quote.start}-{quote.end}-{digest[:16]}-{quote.source.encode().hex()}"
     return f'<button class="cite {place}"><span class="unseen">Show quote </span>{number}</button>'
 
 
@@ -201,9 +231,8 @@ def _places(quotes: Sequence[tuple[int, Quote]]) -> Iterator[str]:
         yield f"<li><b>{numbers}</b> {escaped(quote.title or source)}{date}{comment}</li>"
 
 
-def source_html(assistant: Assistant, source: str, spans: Sequence[Span]) -> str:
+def source_html(document: Document, parts: Sequence[Segment], spans: Sequence[Span]) -> str:
     """A whole article, its parts told apart, with the quoted spans marked; the first span is the one in focus."""
-    document, parts = assistant.document(source), assistant.segments(source)
     facts = " · ".join(escaped(fact) for fact in (document.date, document.author, document.source) if fact)
     head = f"<h2>{escaped(document.title or document.source)}</h2><p class='facts'>{facts}</p>"
     return f"<article>{head}<div class='text'>{_marked(document, parts, spans)}</div></article>"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def save(path: Path, dense: DenseIndex) -> None:
     """Write the file in one step: a reader sees the old file or the new one."""
     payload = faiss.serialize_index(dense.index).tobytes()
     header = {"stamp": dense.stamp, "rows": len(dense.keys), "sha256": hashlib.sha256(payload).hexdigest()}
-    unfinished = path.with_suffix(".unfinished")
+    unfinished = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     with unfinished.open("wb") as file:
         file.write(json.dumps(header).encode() + b"\n" + payload)
         file.flush()

@@ -8,6 +8,7 @@ build wrote, once a generation.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import sqlite3
 import threading
@@ -20,6 +21,8 @@ import numpy as np
 
 from qa.store import dense
 from qa.types import Chunk, ChunkKey, Document, Kind, Manifest, Segment, Span, StoreError, Vectors
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 """Grows with every change of the schema; an older index is then built anew."""
@@ -74,8 +77,8 @@ class SqliteStore:
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:
         """The newest generation, for one thread; StoreError when there is no usable index."""
-        if not self._path.is_file():
-            raise StoreError(f"There is no index in {self.folder}; run `qa index` to build one.")
+        if not self._path.exists():
+            raise self._no_index()
         with self._guarded(), closing(self._connect("ro")) as connection:
             connection.execute("BEGIN")
             yield SqliteSnapshot(connection, self._load(connection))
@@ -115,17 +118,25 @@ class SqliteStore:
                 raise StoreError(
                     f"Another build of {self.folder} is running; wait until it ends and run `qa index` again."
                 ) from error
-            raise StoreError(f"The index in {self.folder} cannot be used ({error}); {self._remedy()}.") from error
+            raise StoreError(
+                f"The index in {self.folder} cannot be used ({error}); check that the folder can be written, that the "
+                f"disk has room, and run `qa doctor`."
+            ) from error
         except sqlite3.DatabaseError as error:
-            raise StoreError(f"The index in {self.folder} is damaged ({error}); {self._remedy()}.") from error
+            raise StoreError(
+                f"The index in {self.folder} is damaged ({error}); remove {self._path} and run `qa index`."
+            ) from error
 
-    def _remedy(self) -> str:
-        return f"remove {self._path} and run `qa index`"
+    def _no_index(self) -> StoreError:
+        return StoreError(f"There is no index in {self.folder}; run `qa index` to build one.")
 
     def _check_identity(self, connection: sqlite3.Connection, empty_is_ours: bool = False) -> None:
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if mark != APPLICATION_ID and not (empty_is_ours and mark == 0 and tables == 0):
+        if mark == 0 and tables == 0:  # A first build runs, or was interrupted.
+            if not empty_is_ours:
+                raise self._no_index()
+        elif mark != APPLICATION_ID:
             raise StoreError(
                 f"{self._path} is not an index of this program; set QA_STORE to another folder and run `qa index`."
             )
@@ -147,6 +158,9 @@ class SqliteStore:
         if stamp != digests["content"]:
             raise sqlite3.DatabaseError("its content is not what was written")
         keys, kinds = _keys_and_kinds(connection)
+        (words,) = connection.execute("SELECT count(*) FROM lexical_docsize").fetchone()
+        if words != len(keys):
+            raise sqlite3.DatabaseError("its lexical index does not have every passage")
         if found := dense.load(self._dense_path, stamp, keys, kinds):
             return found
         vectors = _vectors(connection, manifest.dimension)
@@ -173,7 +187,7 @@ class SqliteSnapshot:
             "SELECT source, text, title, date, url, author, digest FROM document WHERE source = ?", (source,)
         ).fetchone()
         if row is None:
-            raise StoreError(f"No document '{source}' is in the index; `qa doctor` lists the documents.")
+            raise StoreError(f"No document '{source}' is in the index; check its name, or run `qa index` to add it.")
         return Document(*row)
 
     def segments(self, source: str) -> tuple[Segment, ...]:
@@ -314,7 +328,10 @@ class SqliteWriter:
         self._connection.execute(f"PRAGMA user_version = {FORMAT}")
         keys, kinds = _keys_and_kinds(self._connection)
         self._connection.execute("COMMIT")
-        dense.save(self._dense_path, dense.build(stamp, keys, kinds, vectors))
+        try:
+            dense.save(self._dense_path, dense.build(stamp, keys, kinds, vectors))
+        except OSError as error:
+            log.warning("%s cannot be written (%s); it is made in memory instead.", self._dense_path, error)
 
 
 def lexical_query(question: str) -> str:
