@@ -114,10 +114,10 @@ def _continues(text: str, last: Span, line: Span) -> bool:
     gap = len(re.findall(r"\r\n|\r|\n", text[last.end : line.start])) > 1
     if gap or _LIST_ITEM.match(line.of(text)):
         return False
-    closed = bool(_CLOSED.search(last.of(text)))
-    if last.end - last.start not in WRAP_WIDTH:
-        return line.of(text)[0].islower() and not closed
-    return not closed or line.end - line.start < WRAP_WIDTH.stop
+    if last.end - last.start in WRAP_WIDTH and line.end - line.start < WRAP_WIDTH.stop:
+        return True
+    # Not as an editor breaks lines: a headline above its story, a paragraph a line.
+    return line.of(text)[0].islower() and not _CLOSED.search(last.of(text))
 
 
 def _block_sentences(text: str, block: Span) -> Iterator[Span]:
