@@ -68,6 +68,10 @@ def test_sentences_are_exact_and_in_order_and_lose_nothing(text: str) -> None:
             ["The ferry left the quay early on Monday because the water had\nfallen overnight.", "It came\r\nback."],
         ),
         (
+            "A headline of more than thirty-five characters\n" + "The story is long. " * 8,
+            ["A headline of more than thirty-five characters", *["The story is long."] * 8],
+        ),
+        (
             "Él llegó. ¿Cuándo? El lunes 😀. E\u0301l se fue.",
             ["Él llegó.", "¿Cuándo?", "El lunes 😀.", "E\u0301l se fue."],
         ),
