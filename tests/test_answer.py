@@ -32,6 +32,20 @@ def test_escaped_text_shows_as_it_is(text: str) -> None:
     assert "".join(shown.split()) == "".join(text.replace("\x00", "\ufffd").split())
 
 
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("1. It left.", "1\\. It left."),
+        ("12) It left at 3.", "12\\) It left at 3."),
+        ("*a* <b> [c](d)", "\\*a\\* \\<b\\> \\[c\\](d)"),
+        ("It cost $5 & more.", "It cost $5 & more."),
+        ("www.a.org http://b.org", "www\\.a.org http:\\//b.org"),
+    ],
+)
+def test_what_is_escaped(text: str, escaped: str) -> None:
+    assert escape_markdown(text) == escaped
+
+
 def test_an_answer_is_made_of_numbered_quotes(assistant: Assistant) -> None:
     answer = assistant.ask("How many grenade launchers did the army seize?")
     assert answer.answered

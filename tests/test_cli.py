@@ -6,9 +6,11 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -174,15 +176,24 @@ def test_ctrl_c_keeps_the_old_index(folder: Path) -> None:
             "\n\n".join(f"Weapon {n} was number {number}." for n in range(90))
         )
     building = subprocess.Popen([QA, "index"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wal = folder / "vectorstore" / "index.sqlite-wal"
-    deadline = time.monotonic() + 60
-    while not wal.exists() and time.monotonic() < deadline:  # The build has begun to write.
+    deadline = time.monotonic() + 120
+    while not is_locked(folder / "vectorstore" / "index.sqlite") and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.5)
     building.send_signal(signal.SIGINT)
     _, errors = building.communicate(timeout=60)
     assert (building.returncode, errors.strip().splitlines()[-1]) == (130, "Interrupted; the index is as it was.")
     assert qa("retrieve", "weapons", folder=folder).stdout == before
+
+
+def is_locked(database: Path) -> bool:
+    """Whether a build is writing."""
+    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        return False
 
 
 def can_cut_the_network() -> bool:

@@ -32,7 +32,8 @@ BENCHMARKS.md."""
 
 REFUSAL = "The articles do not answer this."
 
-_MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~@]|(?<=:)/(?=/)|(?<=www)\.|&(?=#?\w+;)|^(?:[-+=]|\d+[.)])", re.I)
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~@]|(?<=:)/(?=/)|(?<=www)\.|&(?=#?\w+;)|^[-+=]", re.I)
+_LIST_NUMBER = re.compile(r"^(\d+)([.)])")
 
 
 def answer(question: str, said: str, passages: Sequence[Passage], reranker: Reranker) -> Answer:
@@ -78,7 +79,8 @@ def calibrated(logit: float) -> float:
 
 def escape_markdown(text: str) -> str:
     """Text that Markdown shows as it is: no markup, no link, no HTML. Line ends become blanks."""
-    return _MARKDOWN.sub(lambda found: "\\" + found.group(), " ".join(text.split()))
+    escaped = _MARKDOWN.sub(lambda found: "\\" + found.group(), " ".join(text.split()))
+    return _LIST_NUMBER.sub(r"\1\\\2", escaped)
 
 
 def _candidates(passage: Passage) -> list[Quote]:
