@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import qa
 from qa.evaluate import read_cases
 
-ROUNDS = 3
+ROUNDS = 1
 
 
 def milliseconds(run: Callable[[str], object], questions: list[str]) -> list[float]:
