@@ -89,7 +89,7 @@ def test_a_rule_far_below_does_not_close_front_matter() -> None:
 @pytest.mark.parametrize(
     ("line", "day"),
     [
-        ("Published on: Oct 31, 2018 @ 15:17 – The story begins here.", "2018-10-31"),
+        ("Published on: Nov 12, 2019 @ 08:05 – The story begins here.", "2019-11-12"),
         ("Published: 3 February 2020", "2020-02-03"),
         ("Date: 2022-12-01", "2022-12-01"),
         ("Updated March 5th, 2019, 10:30 AM", "2019-03-05"),

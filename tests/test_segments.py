@@ -125,9 +125,9 @@ def test_the_lines_of_a_wrapped_paragraph_are_told_as_one() -> None:
 
 
 def test_a_dateline_is_cut_from_the_story_it_opens() -> None:
-    text = "A headline\n\nPublished on: Oct 31, 2018 @ 15:17 – The ferry left at noon, its captain said on Monday.\n"
+    text = "A headline\n\nPublished on: Nov 12, 2019 @ 08:05 – The ferry left at noon, its captain said on Monday.\n"
     assert labelled(text)[1:] == [
-        ("boilerplate", "Published on: Oct 31, 2018 @ 15:17 –"),
+        ("boilerplate", "Published on: Nov 12, 2019 @ 08:05 –"),
         ("body", "The ferry left at noon, its captain said on Monday."),
     ]
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,13 @@ def filled(library: Library, many: int = 6) -> Library:
 
 def answers(library: Library) -> list[Passage]:
     return library.assistant.retrieve("How many goats did the ferry carry?", 10)
+
+
+def behind_its_back(library: Library, *statements: str) -> None:
+    """Change the database without the store."""
+    with closing(sqlite3.connect(library.store_folder / "index.sqlite")) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
 
 
 def test_no_index_says_what_to_do(tmp_path: Path) -> None:
@@ -61,9 +69,7 @@ def test_a_dense_file_that_cannot_be_written_is_done_without(library: Library) -
 
 def test_a_lexical_index_that_lost_its_words_is_refused(library: Library) -> None:
     filled(library)
-    with sqlite3.connect(library.store_folder / "index.sqlite") as connection:
-        connection.execute("INSERT INTO lexical (lexical) VALUES ('delete-all')")
-    connection.close()
+    behind_its_back(library, "INSERT INTO lexical (lexical) VALUES ('delete-all')")
     library.store = open_store(library.store_folder)
     with pytest.raises(StoreError, match="its lexical index does not have every passage"):
         answers(library)
@@ -72,9 +78,7 @@ def test_a_lexical_index_that_lost_its_words_is_refused(library: Library) -> Non
 def test_a_foreign_database_is_left_alone(library: Library) -> None:
     library.store_folder.mkdir()
     path = library.store_folder / "index.sqlite"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE theirs (x)")
-    connection.close()
+    behind_its_back(library, "CREATE TABLE theirs (x)")
     before = path.read_bytes()
     library.write("a.txt", STORY)
     for use in (library.build, lambda: answers(library)):
@@ -86,10 +90,7 @@ def test_a_foreign_database_is_left_alone(library: Library) -> None:
 def test_an_index_of_another_format_is_built_anew(library: Library) -> None:
     filled(library)
     before = answers(library)
-    with sqlite3.connect(library.store_folder / "index.sqlite") as connection:
-        connection.execute("PRAGMA user_version = 77")
-        connection.execute("DROP TABLE segment")
-    connection.close()
+    behind_its_back(library, "PRAGMA user_version = 77", "DROP TABLE segment")
     with pytest.raises(StoreError, match="of another version; run `qa index`"):
         answers(library)
     assert len(library.build().added) == 6
@@ -171,9 +172,7 @@ def test_a_dense_file_that_is_not_the_right_one_is_not_believed(library: Library
 def test_a_damaged_database_is_refused_or_answers_the_same(library: Library) -> None:
     filled(library, many=20)
     expected = answers(library)
-    with sqlite3.connect(library.store_folder / "index.sqlite") as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    behind_its_back(library, "PRAGMA wal_checkpoint(TRUNCATE)")
     path = library.store_folder / "index.sqlite"
     good = path.read_bytes()
     chance = random.Random(5)
@@ -199,9 +198,7 @@ def test_a_damaged_database_is_refused_or_answers_the_same(library: Library) -> 
 
 def test_text_that_was_changed_behind_our_back_is_refused(library: Library) -> None:
     filled(library)
-    with sqlite3.connect(library.store_folder / "index.sqlite") as connection:
-        connection.execute("UPDATE chunk SET text = replace(text, 'noon', 'dawn')")
-    connection.close()
+    behind_its_back(library, "UPDATE chunk SET text = replace(text, 'noon', 'dawn')")
     library.store = open_store(library.store_folder)
     with pytest.raises(StoreError, match=r"is damaged .*; remove .*index\.sqlite and run `qa index`\.$"):
         answers(library)

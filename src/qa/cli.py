@@ -155,10 +155,9 @@ def _doctor(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _report(report: BuildReport, settings: Settings) -> str:
-    counts = f"{len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed"
     note = f"{report.note}\n" if report.note else ""
     return (
-        f"{note}{counts}, {report.unchanged} unchanged; {report.embedded} passages embedded in {report.seconds:.1f} s; "
+        f"{note}{report.counts}; {report.embedded} passages embedded in {report.seconds:.1f} s; "
         f"{report.chunks} passages in {settings.store}."
     )
 

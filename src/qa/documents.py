@@ -185,7 +185,7 @@ def _header_values(text: str) -> Metadata:
 
 
 def read_text(text: str) -> Metadata:
-    """Plain text: a line such as "Published on: Oct 31, 2018", a line such as "By Jane Doe"."""
+    """Plain text: a line such as "Published on: Nov 12, 2019", a line such as "By Jane Doe"."""
     return _header_values(text)
 
 

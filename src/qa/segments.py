@@ -295,7 +295,7 @@ def _label_story(lines: Sequence[Line], head: int, title: int | None) -> Iterato
 
 
 def _label_dateline(line: Line, length: int) -> Iterator[Segment]:
-    """The date of "Published on: Oct 31, 2018 – The story…" is boilerplate, the story is not."""
+    """The date of "Published on: Nov 12, 2019 – The story…" is boilerplate, the story is not."""
     cut = line.span.start + len(line.text[:length].rstrip())
     yield Segment(Span(line.span.start, cut), "boilerplate")
     if length < len(line.text):

@@ -209,6 +209,12 @@ class BuildReport:
     embedded: int = 0
     note: str = ""
 
+    @property
+    def counts(self) -> str:
+        """How many articles were added, changed, removed and left, in words."""
+        touched = f"{len(self.added)} added, {len(self.changed)} changed, {len(self.removed)} removed"
+        return f"{touched}, {self.unchanged} unchanged"
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:

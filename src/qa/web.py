@@ -262,10 +262,9 @@ def _piece(text: str, kind: Kind | None, mark: Span | None, marks: Sequence[Span
 
 
 def _report_html(report: BuildReport) -> str:
-    counts = f"{len(report.added)} added, {len(report.changed)} changed, {len(report.removed)} removed"
     failed = "".join(f'<p class="problem">{escaped(reason)}</p>' for _, reason in report.failed)
     note = f"<p>{escaped(report.note)}</p>" if report.note else ""
-    return f"{note}<p>{counts}, {report.unchanged} unchanged, in {report.seconds:.1f} s.</p>{failed}"
+    return f"{note}<p>{report.counts}, in {report.seconds:.1f} s.</p>{failed}"
 
 
 def _said(content: str) -> Message:
