@@ -35,7 +35,7 @@ lock: .venv/.developed ## write requirements.lock from what is installed (after 
 	  | sed 's/+cpu//' > requirements.lock
 
 clean: ## remove what was made: .venv, the index, caches
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info vectorstore/*.sqlite* vectorstore/dense.*
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info vectorstore/*.sqlite* vectorstore/dense.* vectorstore/*.json
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml requirements.lock models.lock

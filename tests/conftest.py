@@ -38,6 +38,10 @@ class WordEmbedder:
         unit: Vectors = rows / np.maximum(lengths, 1e-9)
         return unit
 
+    def embed_question(self, question: str) -> Vectors:
+        row: Vectors = self.embed([question])[0]
+        return row
+
     def count(self, text: str) -> int:
         return len(re.findall(r"\w+|[^\w\s]", text))
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import html
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from qa import Assistant
-from qa.answer import REFUSAL, calibrated, escape_markdown
+from qa.answer import REFUSAL, escape_markdown
 from tests.conftest import Library
 from tests.test_documents import TEXTS
 
@@ -92,8 +93,38 @@ def test_a_heading_is_not_quoted_when_a_sentence_can_be(library: Library) -> Non
     assert "Forty goats" not in [quote.text for quote in library.assistant.ask("forty goats").quotes]
 
 
-@given(logits=st.lists(st.floats(-1e6, 1e6), min_size=2))
-def test_confidence_is_a_probability_that_rises_with_the_logit(logits: list[float]) -> None:
-    values = [calibrated(logit) for logit in sorted(logits)]
-    assert values == sorted(values)
-    assert all(0 <= value <= 1 for value in values)
+def test_a_sentence_that_names_nobody_brings_the_one_that_does(library: Library) -> None:
+    library.write(
+        "a.txt",
+        "A letter\n\nThe captain of the ferry is Jane Doe. She wrote the angry letter to the harbour master. "
+        "Later it rained.\n",
+    )
+    library.build()
+    answer = library.assistant.ask("Who wrote the angry letter to the harbour?")
+    text = library.assistant.document("a.txt").text
+    first = answer.quotes[0]
+    assert (first.text, text[first.start : first.end]) == (
+        "The captain of the ferry is Jane Doe. She wrote the angry letter to the harbour master.",
+    ) * 2
+    spans = sorted((quote.start, quote.end) for quote in answer.quotes)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans)), "nothing is quoted twice"
+
+
+def test_a_question_in_an_article_answers_nothing(library: Library) -> None:
+    library.write(
+        "quiz.txt", "A quiz\n\nHow many goats did the ferry carry on Monday? Find out tomorrow, in our next letter.\n"
+    )
+    library.write("b.txt", "A ferry\n\nOn Monday the ferry did carry forty goats.\n")
+    library.build()
+    quotes = library.assistant.ask("How many goats did the ferry carry on Monday?").quotes
+    assert quotes[0].text == "On Monday the ferry did carry forty goats."
+    assert not any(quote.text.endswith("?") for quote in quotes)
+
+
+def test_the_same_story_is_quoted_once_unless_its_numbers_differ(library: Library) -> None:
+    wire = "The ferry to the island carried {} goats on the first Monday of May, the harbour master said on Tuesday."
+    for name, goats in (("a", "40"), ("b", "40"), ("c", "50")):
+        library.write(f"{name}.txt", f"Wire\n\n{wire.format(goats)}\n")
+    library.build()
+    quotes = library.assistant.ask("goats carried ferry island harbour master").quotes
+    assert sorted(quote.source for quote in quotes) == ["a.txt", "c.txt"]

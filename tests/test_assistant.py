@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 import qa
 from qa import Assistant, CorpusError, Passage, QAError, Quote, StoreError
-from qa.assistant import MAX_QUESTION, Message, standalone
+from qa.assistant import MAX_QUESTION
+from qa.confidence import CALIBRATION, write_calibration
 from tests.conftest import CORPUS, Library
 from tests.test_documents import TEXTS
 from tests.test_segments import LINES
@@ -109,43 +111,6 @@ def user(*questions: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": question} for question in questions]
 
 
-@pytest.mark.parametrize(
-    ("history", "question", "expected"),
-    [
-        ([], "What did she say?", "What did she say?"),
-        (user("Who rejected the offer?"), "What did she say?", "Who rejected the offer: What did she say?"),
-        (user("Who rejected the offer?"), "And why?", "Who rejected the offer: And why?"),
-        (
-            user("Who rejected the offer?"),
-            "How many helicopters were forced down near Culiacán?",
-            "How many helicopters were forced down near Culiacán?",
-        ),
-        (user("Ferries?", "How many goats were there?"), "And they?", "How many goats were there: And they?"),
-        (user("How many goats were there?"), "Why?", "How many goats were there: Why?"),
-        (user("How many goats were there?"), "Who rejected US troops?", "Who rejected US troops?"),
-        (user("How many goats were there?"), "Who said that one?", "Who said that one?"),
-        (
-            user("Who rejected the offer of troops?", "What did she say?"),
-            "Why?",
-            "Who rejected the offer of troops: What did she say: Why?",
-        ),
-    ],
-)  # fmt: skip
-def test_a_follow_up_is_made_to_stand_alone(history: list[dict[str, str]], question: str, expected: str) -> None:
-    assert standalone(question, history) == expected
-
-
-def test_history_may_hold_answers_and_blocks() -> None:
-    blocks: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Who rejected\nthe offer?"}]}]
-    answer: list[Message] = [{"role": "assistant", "content": "Nobody did."}]
-    assert standalone("And she?", blocks + answer) == "Who rejected the offer: And she?"
-    assert standalone("And she?", [{"role": "user", "content": None}]) == "And she?"
-
-
-def test_a_long_conversation_is_no_burden() -> None:
-    assert standalone("And she?", user(*["And he?"] * 3000)).count("And") == 3001
-
-
 @pytest.mark.parametrize("question", ["What did it cost?", "And who is Taylor Swift?", "And the capital of Brazil?"])
 def test_the_question_before_does_not_answer_a_follow_up(assistant: Assistant, question: str) -> None:
     earlier = user("How many grenade launchers did the army seize?")
@@ -163,6 +128,85 @@ def test_a_question_that_stands_alone_is_answered_alone(assistant: Assistant) ->
         assert assistant.ask(question, earlier) == assistant.ask(question)
 
 
+@pytest.mark.parametrize(
+    ("question", "searched"),
+    [
+        ("How many granade launchers did the army seize?", "How many grenade launchers did the army seize?"),
+        ("What did Claudia Sheinbam reject?", "What did Claudia Sheinbaum reject?"),
+        ("Why did AMLO refuse?", "Why did AMLO (Andrés Manuel López Obrador) refuse?"),
+        ("¿Quién rechazó la oferta?", "who rejected the offer?"),
+    ],
+)
+def test_people_may_use_their_own_words(assistant: Assistant, question: str, searched: str) -> None:
+    assert assistant.ask(question).question == searched
+
+
+def test_one_question_asks_several_articles(assistant: Assistant) -> None:
+    answer = assistant.ask("What do the articles say about Ken Salazar?")
+    sources = [quote.source for quote in answer.quotes]
+    assert answer.answered
+    assert {"2022-03-28-salazar-and-koronelli.md", "2024-01-26-army-weapons-with-cartels.md"} <= set(sources)
+    assert len(set(sources)) == len(sources), "one quote of each"
+
+
+def test_where_one_article_alone_speaks_of_a_topic_it_says_more(assistant: Assistant) -> None:
+    answer = assistant.ask("What do the articles say about Russian spies?")
+    assert answer.answered
+    assert {quote.source for quote in answer.quotes} == {"2022-03-28-salazar-and-koronelli.md"}
+    assert len(answer.quotes) > 1
+
+
+def test_an_account_over_time_goes_from_the_oldest_to_the_newest(library: Library) -> None:
+    for year, goats in ((2021, "forty"), (2019, "ten"), (2023, "sixty")):
+        library.write(
+            f"{2030 - year}.md",
+            f"---\ndate: {year}-05-01\n---\n\n# The ferry\n\nThe ferry and its goats carried {goats} people over.\n",
+        )
+    library.build()
+    answer = library.assistant.ask("How has the ferry and its goats changed over time?")
+    assert answer.by_date
+    assert [quote.date for quote in answer.quotes] == ["2019-05-01", "2021-05-01", "2023-05-01"]
+    assert answer.text.startswith("2019-05-01: The ferry and its goats carried ten people over. [1]")
+
+
+def test_readers_speak_when_they_are_asked_for(library: Library) -> None:
+    library.write(
+        "a.txt",
+        "A ferry\n\nThe ferry left at noon on Monday, and nobody was hurt at all on the way over.\n\n"
+        "2 comments\n\n1. Jane Doe\n\nThe ferry should carry more goats!\n\n2. Al\n\nNo more goats.\n",
+    )
+    library.build()
+    answer = library.assistant.ask("What do readers say about the ferry?")
+    assert {quote.kind for quote in answer.quotes} == {"comment"}
+    assert (answer.quotes[0].text, answer.quotes[0].author) == ("The ferry should carry more goats!", "Jane Doe")
+    library.write("a.txt", "A ferry\n\nThe ferry left at noon on Monday, and nobody was hurt at all on the way over.\n")
+    library.build()
+    assert {quote.kind for quote in library.assistant.ask("What do readers say about the ferry?").quotes} == {"body"}
+
+
+def test_why_a_passage_stands_where_it_does(assistant: Assistant) -> None:
+    passages = assistant.retrieve("How many grenade launchers did the army seize?", k=5)
+    assert [passage.ranks.reranked for passage in passages] == [1, 2, 3, 4, 5]
+    assert (passages[0].ranks.dense, passages[0].ranks.lexical) == (1, 1)
+    assert passages[0].ranks.logit > 5 > passages[-1].ranks.logit
+    assert passages[0].ranks.cosine > passages[-1].ranks.cosine
+    assert assistant.ask("How many grenade launchers did the army seize?").passages[0] == passages[0]
+
+
+def test_a_calibration_beside_the_index_decides_what_is_answered(corpus_store: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(corpus_store, store)
+    question = "How many grenade launchers did the army seize?"
+    assert Assistant.open(store, qa.Settings()).ask(question).answered
+    write_calibration(store, CALIBRATION.rescaled(1.0, -20.0))
+    strict = Assistant.open(store, qa.Settings()).ask(question)
+    assert not strict.answered
+    assert strict.quotes
+    (store / "calibration.json").write_text("{")
+    with pytest.raises(QAError, match=r"cannot be read .*; remove it, or run `qa eval --calibrate`\.$"):
+        Assistant.open(store, qa.Settings())
+
+
 @pytest.mark.parametrize("question", ["字 " * 600, "a b c d e f g h " * 120])
 def test_a_question_of_too_many_tokens_says_what_to_do(assistant: Assistant, question: str) -> None:
     for use in (assistant.ask, assistant.retrieve):
@@ -172,13 +216,13 @@ def test_a_question_of_too_many_tokens_says_what_to_do(assistant: Assistant, que
 
 def test_a_question_as_long_as_can_be_is_answered(assistant: Assistant) -> None:
     assert assistant.ask("weapon " * 250).quotes
-    assert assistant.ask("and it " * 120, user("weapons " * 200)).question == ("and it " * 120).strip()
+    assert assistant.ask("and it " * 126, user("weapons " * 200)).question == ("and it " * 126).strip()
     assert assistant.ask("army \udcff number").question == "army ? number"
 
 
 def test_the_answer_says_which_question_was_searched(assistant: Assistant) -> None:
     answer = assistant.ask("And what did she offer instead?", user("Who rejected Trump's offer of troops?"))
-    assert answer.question == "Who rejected Trump's offer of troops: And what did she offer instead?"
+    assert answer.question == "And what did she offer instead? (rejected Trump troops)"
     assert answer.quotes[0].source == "2025-05-04-no-us-troops.md"
 
 

@@ -119,3 +119,10 @@ def test_kinds_do_not_share_a_chunk() -> None:
         ("body", "The story is told here, and it has an end. It ends."),
         ("comment", "1. Jane\n\nNice."),
     ]
+
+
+@pytest.mark.parametrize("title", ["Ms.", "Mr.", "Dr.", "Gen.", "Sra.", "Lic."])
+def test_a_title_ends_no_sentence(title: str) -> None:
+    text = f"He met {title} Smith in town. Then he left."
+    assert [span.of(text) for span in chunks.sentences(text)] == [f"He met {title} Smith in town.", "Then he left."]
+    assert [span.of(title) for span in chunks.sentences(title)] == [title]

@@ -71,7 +71,10 @@ def test_retrieve_prints_as_many_passages_as_asked_from_the_store_that_the_file_
     assert done.stdout.startswith("1. Mexico may put Russian helicopters together on its own soil, 2018-10-31\n")
     assert re.findall(r"^\d\. ", done.stdout, re.M) == ["1. ", "2. "]
     assert re.search(
-        r"^   2018-10-31-helicopter-assembly\.md, characters \d+-\d+, score -?\d+\.\d\d$", done.stdout, re.M
+        r"^   2018-10-31-helicopter-assembly\.md, characters \d+-\d+\n"
+        r"   by meaning [\d–]+, by words [\d–]+, reranked 1 \(logit -?\d+\.\d\)$",
+        done.stdout,
+        re.M,
     )
 
 
@@ -218,3 +221,33 @@ def test_what_is_printed_cannot_steer_the_terminal() -> None:
 def test_the_same_weights_under_another_name_need_no_new_index(corpus_store: Path) -> None:
     folder = str(models.packaged_folder(models.MINILM))
     assert qa("ask", "Who rejected the offer?", "--store", corpus_store, QA_EMBEDDER=folder).returncode == 0
+
+
+def test_eval_says_how_sure_its_shares_are_and_what_changed(tmp_path: Path, corpus_store: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(corpus_store, store)
+    file = tmp_path / "mine.jsonl"
+    file.write_text(
+        '{"question": "How many grenade launchers did the army seize?", "expected": ["56 grenade launchers"]}\n'
+        '{"question": "Who won the match?", "expected": "unanswerable"}\n'
+    )
+    (store / "eval-mine.json").write_text('{"Who won the match?": false}')
+    done = qa("eval", file, "--store", store, folder=tmp_path)
+    assert done.returncode == 0
+    assert "answer in first quote  1.000  (1 of 1; 95% between 0.207 and 1.000)" in done.stdout
+    assert "  right since the last run: Who won the match?" in done.stdout
+    assert "since the last run" not in qa("eval", file, "--store", store, folder=tmp_path).stdout
+    floors = tmp_path / "floors.json"
+    floors.write_text('{"follow-ups right": 0.5}')
+    fallen = qa("eval", file, "--store", store, "--floors", floors, folder=tmp_path)
+    assert (fallen.returncode, fallen.stderr) == (1, "follow-ups right is nan, under its floor of 0.500\n")
+    few = qa("eval", file, "--store", store, "--calibrate", folder=tmp_path)
+    assert (few.returncode, few.stderr) == (
+        2,
+        "Calibrating needs 10 questions with an answer and 10 without; add some to the file.\n",
+    )
+
+
+def test_ask_says_what_it_searched_when_that_differs(tmp_path: Path, corpus_store: Path) -> None:
+    done = qa("ask", "How many granade launchers did the army seize?", "--store", corpus_store, folder=tmp_path)
+    assert done.stdout.startswith("Searched as: How many grenade launchers did the army seize?\n\n“The army seized 56")

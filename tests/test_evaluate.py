@@ -3,11 +3,25 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from qa.evaluate import Case, below, measures, read_cases, run
+from qa.confidence import CALIBRATION, Signs
+from qa.evaluate import (
+    Case,
+    Change,
+    Share,
+    below,
+    calibrated,
+    compare,
+    measures,
+    read_cases,
+    read_outcomes,
+    run,
+    write_outcomes,
+)
 from qa.types import Answer, QAError, Quote
 from tests.conftest import ROOT
 
@@ -30,11 +44,60 @@ def test_measures_by_value() -> None:
     results = run(cases, lambda question, history: said[question])
     assert [result.right for result in results] == [True, False, False, True, False]
     assert measures(results) == {
-        "answer in first quote": 2 / 3,
-        "answer in any quote": 1.0,
-        "answerable answered": 2 / 3,
-        "unanswerable refused": 0.5,
+        "answer in first quote": Share(2, 3),
+        "answer in any quote": Share(3, 3),
+        "answerable answered": Share(2, 3),
+        "unanswerable refused": Share(1, 2),
+        "follow-ups right": Share(0, 0),
     }
+
+
+@pytest.mark.parametrize(
+    ("share", "value", "low", "high"),
+    [
+        (Share(8, 10), 0.8, 0.490, 0.943),  # Wilson's interval, worked out by hand
+        (Share(10, 10), 1.0, 0.722, 1.0),
+        (Share(0, 10), 0.0, 0.0, 0.278),
+    ],
+)
+def test_a_share_has_its_interval(share: Share, value: float, low: float, high: float) -> None:
+    assert share.value == value
+    assert share.interval == pytest.approx((low, high), abs=5e-4)
+
+
+def confident(question: str, confidence: float) -> Answer:
+    return replace(answer(question, confidence >= 0.5, "x"), confidence=confidence)
+
+
+def test_a_calibration_moves_even_odds_between_the_classes() -> None:
+    cases = [Case(f"{n}", ("x",)) for n in range(12)] + [Case(f"no {n}", ()) for n in range(12)]
+    # An index on which everything looks too good: what it cannot answer gets .6 to .7, what it can .9 and more.
+    results = run(cases, lambda q, history: confident(q, 0.6 + len(q) / 100 if "no" in q else 0.9 + len(q) / 100))
+    fitted = calibrated(results, CALIBRATION)
+    signs = Signs(passage=8.0, sentence=7.0, cosine=0.6, missing=0, size=3.0)
+    odds = math.log(CALIBRATION.confidence(signs) / (1 - CALIBRATION.confidence(signs)))
+    moved = CALIBRATION.rescaled(fitted.passage / CALIBRATION.passage, 0.0)
+    slope, shift = fitted.passage / CALIBRATION.passage, fitted.offset - moved.offset
+    below, above = (slope * math.log(p / (1 - p)) + shift for p in (0.65, 0.92))
+    assert below < 0 < above
+    assert fitted.confidence(signs) == pytest.approx(1 / (1 + math.exp(-(slope * odds + shift))))
+    with pytest.raises(
+        QAError, match=r"^Calibrating needs 10 questions with an answer and 10 without; add some to the file\.$"
+    ):
+        calibrated(results[:15], CALIBRATION)
+
+
+def test_what_changed_since_the_last_run(tmp_path: Path) -> None:
+    cases = [Case("a", ("x",)), Case("b", ("x",)), Case("c", (), ("before",)), Case("new", ("x",))]
+    first = run(cases[:3], lambda question, history: answer(question, question == "a", "x"))
+    kept = tmp_path / "eval.json"
+    assert read_outcomes(kept) == {}
+    write_outcomes(kept, first)
+    assert read_outcomes(kept) == {"a": True, "b": False, "before – c": True}
+    with pytest.raises(QAError, match=r"cannot be written \(.*\); make its folder writable\.$"):
+        write_outcomes(tmp_path / "none" / "eval.json", first)
+    second = run(cases, lambda question, history: answer(question, question != "a", "x"))
+    assert compare(second, read_outcomes(kept)) == Change(mended=("b",), broken=("a", "before – c"))
 
 
 def test_history_reaches_the_assistant_as_messages() -> None:
@@ -50,7 +113,7 @@ def test_history_reaches_the_assistant_as_messages() -> None:
 
 def test_a_measure_under_its_floor_is_named() -> None:
     floors = {"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5}
-    fallen = below({"a": 0.5, "b": 0.49, "c": math.nan}, floors)
+    fallen = below({"a": Share(1, 2), "b": Share(49, 100), "c": Share(0, 0)}, floors)
     assert [sentence.split(" is ")[0] for sentence in fallen] == ["b", "c", "d"]
     assert fallen[0] == "b is 0.490, under its floor of 0.500"
 
@@ -78,6 +141,9 @@ def test_the_projects_cases_quote_its_articles() -> None:
     texts = "\n".join(path.read_text("utf-8") for path in ROOT.joinpath("corpus").glob("*.md"))
     cases = read_cases(ROOT / "eval" / "questions.jsonl")
     assert all(words in texts for case in cases for words in case.expected)
-    assert len({case.question for case in cases}) == len(cases)
+    assert len({(case.question, case.history) for case in cases}) == len(cases)
+    assert len(cases) >= 80
+    assert sum(not case.expected for case in cases) >= len(cases) / 3
+    assert sum(bool(case.history) for case in cases) >= len(cases) / 6
     floors = json.loads((ROOT / "eval" / "floors.json").read_text())
     assert floors.keys() == measures([]).keys()

@@ -74,6 +74,14 @@ def test_the_window_is_the_models_own(embedder: SentenceTransformerEmbedder) -> 
     assert not np.array_equal(*embedder.embed([filled, "boat " * 253 + "ferry"]))
 
 
+@pytest.mark.parametrize("bfloat16", [True, False])
+def test_tokens_are_counted_without_padding_or_cutting(bfloat16: bool) -> None:
+    fresh = SentenceTransformerEmbedder(str(models.packaged_folder(models.MINILM)), bfloat16=bfloat16)
+    assert [fresh.count("boat " * n) for n in (0, 1, 129, 700)] == [0, 1, 129, 700], "before anything is embedded"
+    fresh.embed(["boat " * 300, "boat"])
+    assert [fresh.count("boat " * n) for n in (0, 1, 129, 700)] == [0, 1, 129, 700], "and after"
+
+
 def test_no_chunk_of_the_corpus_is_longer_than_the_window(embedder: SentenceTransformerEmbedder) -> None:
     count = models.token_counter(SETTINGS)
     for source in documents.scan(CORPUS)[0]:

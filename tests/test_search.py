@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from qa.search import RRF_K, fuse
+from qa.search import RRF_K, fuse, readable
+from qa.types import Chunk, Span
 from tests.conftest import Library
 
 A, B, C = ("a.txt", 0), ("a.txt", 1), ("b.txt", 0)
@@ -44,3 +45,29 @@ def test_only_comments_are_searched_when_there_is_nothing_else(library: Library)
     library.build()
     assert library.assistant.retrieve("anything") == []
     assert library.assistant.ask("anything").quotes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("It left. Who knows?", "It left."),
+        ("Who left? Who stayed? Nobody knows.", "Who stayed? Nobody knows."),
+        ("How long is it? Ten years.", "How long is it? Ten years."),
+        ("Who left?\n\nA. Jane\n\nB. Al", "A. Jane B. Al"),
+        ("It left.", "It left."),
+        ("Why?", ""),
+    ],
+)
+def test_questions_that_nobody_answers_are_not_read(text: str, read: str) -> None:
+    chunk = Chunk("a.txt", 0, Span(0, len(text)), text, "body", "A ferry", "")
+    assert readable(chunk) == f"A ferry\n{read}"
+
+
+def test_an_exact_word_of_the_question_counts_beside_the_reranker(library: Library) -> None:
+    library.write("a.txt", "Boats\n\nA vessel sailed to an isle at dawn.\n")
+    library.write("b.txt", "Boats\n\nThe ferry number 4711 sailed at dawn.\n")
+    library.build()
+    passages = library.assistant.retrieve("ferry 4711", k=2)
+    assert [(p.source, p.ranks.lexical) for p in passages] == [("b.txt", 1), ("a.txt", 0)]
+    assert passages[0].score == pytest.approx(passages[0].ranks.logit + 2.0)
+    assert passages[1].score == passages[1].ranks.logit

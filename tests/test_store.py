@@ -71,7 +71,7 @@ def test_a_lexical_index_that_lost_its_words_is_refused(library: Library) -> Non
     filled(library)
     behind_its_back(library, "INSERT INTO lexical (lexical) VALUES ('delete-all')")
     library.store = open_store(library.store_folder)
-    with pytest.raises(StoreError, match="its lexical index does not have every passage"):
+    with pytest.raises(StoreError, match="its lexical index is not what was written"):
         answers(library)
 
 

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa import Answer, Assistant, QAError, Quote, segments
+from qa import Answer, Assistant, Passage, QAError, Quote, Ranks, segments
 from qa.settings import Settings
-from qa.types import Document, Span
+from qa.types import Chunk, Document, Span
 from qa.web import (
     EXAMPLES,
     _check_port,
@@ -78,10 +78,40 @@ def test_article_text_is_escaped_wherever_it_stands(library: Library) -> None:
     assert answer.quotes
     article = library.assistant.labelled("<b>.txt")
     page = answer_html(answer, 3, {"<b>.txt": "d"}) + source_html(*article, [Span(0, 10)])
-    ours = {"div", "p", "button", "span", "ul", "li", "b", "article", "h2", "mark", "details", "summary"}
+    ours = {
+        "div",
+        "p",
+        "button",
+        "span",
+        "ul",
+        "li",
+        "b",
+        "article",
+        "h2",
+        "mark",
+        "details",
+        "summary",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+    }
     assert set(re.findall(r"<\s*/?\s*(\w+)", page)) <= ours
     assert "{{" not in page
     assert "${" not in page
+
+
+def test_the_reasons_name_every_rank_and_a_comment_its_writer() -> None:
+    text = "Forty <goats> were seasick!"
+    quote = Quote(text, "a.txt", 0, len(text), "A ferry", "", "comment", author="Jane <Doe>")
+    chunk = Chunk("a.txt", 0, Span(0, len(text)), text, "comment", "A ferry", "")
+    passage = Passage(chunk, 5.0, Ranks(dense=3, lexical=0, reranked=1, cosine=0.5, logit=4.25))
+    page = answer_html(Answer("q", "", True, 0.876, (quote,), (passage,)), 1, {"a.txt": "d"})
+    assert "A ferry · a reader’s comment · Jane &lt;Doe&gt;" in page
+    assert "Why this answer? Confidence 88%" in page
+    assert "<td>1</td><td>3</td><td>–</td><td>4.2</td><td>Forty &lt;goats&gt; were seasick!</td>" in page
 
 
 def test_a_refusal_does_not_look_like_an_answer() -> None:
@@ -93,14 +123,14 @@ def test_a_refusal_does_not_look_like_an_answer() -> None:
 
 def test_a_conversation_streams_quotes_and_shows_the_source(assistant: Assistant) -> None:
     updates = list(converse(assistant, "Who rejected the offer of US troops?", []))
-    assert {messages[0]["content"] for messages, _ in updates} == {"<p>Who rejected the offer of US troops?</p>"}
-    grown = [messages[1]["content"].count("cite") for messages, _ in updates]
+    assert {u.messages[0]["content"] for u in updates} == {"<p>Who rejected the offer of US troops?</p>"}
+    grown = [update.messages[1]["content"].count("cite") for update in updates]
     assert grown[0] == 0
     assert grown == sorted(grown)
-    assert "<mark class='focus'>" in updates[-1][1]
-    follow_up = list(converse(assistant, "And what did she offer instead?", updates[-1][0]))[-1]
-    assert len(follow_up[0]) == 4
-    assert "stays within its own borders" in shown(follow_up[0][3]["content"])
+    assert "<mark class='focus'>" in updates[-1].source
+    follow_up = list(converse(assistant, "And what did she offer instead?", updates[-1].messages))[-1]
+    assert len(follow_up.messages) == 4
+    assert "stays within its own borders" in shown(follow_up.messages[3]["content"])
 
 
 def test_the_first_questions_fit_the_articles(assistant: Assistant, library: Library) -> None:
@@ -114,10 +144,13 @@ def test_the_first_questions_fit_the_articles(assistant: Assistant, library: Lib
 
 
 def test_the_standalone_form_of_a_follow_up_is_shown(assistant: Assistant) -> None:
-    earlier = list(converse(assistant, "Who rejected the offer of US troops?", []))[-1][0]
-    assert "Searched:" not in earlier[1]["content"]
-    later = list(converse(assistant, "And what did she offer instead?", earlier))[-1][0]
-    assert "Searched: Who rejected the offer of US troops: And what did she offer instead?" in later[3]["content"]
+    earlier = list(converse(assistant, "Who rejected the offer of US troops?", []))[-1]
+    assert earlier.searched == ""
+    later = list(converse(assistant, "And what did she offer instead?", earlier.messages))[-1]
+    assert later.searched == "And what did she offer instead? (Claudia Sheinbaum rejected US troops)"
+    edited = list(converse(assistant, "What does Sheinbaum offer Trump?", later.messages, alone=True))[-1]
+    assert edited.searched == ""
+    assert edited.messages[4]["content"] == "<p>What does Sheinbaum offer Trump?</p>"
 
 
 def test_an_article_that_changed_or_went_marks_nothing(library: Library) -> None:
@@ -141,8 +174,8 @@ def test_a_port_in_use_says_what_to_do() -> None:
 
 
 def test_a_bad_question_is_a_sentence_in_the_conversation(assistant: Assistant) -> None:
-    (*_, (messages, _)) = converse(assistant, "   ", [])
-    assert messages[-1]["content"] == '<p class="problem">The question is empty; type at least one word.</p>'
+    *_, last = converse(assistant, "   ", [])
+    assert last.messages[-1]["content"] == '<p class="problem">The question is empty; type at least one word.</p>'
 
 
 def test_rebuilding_says_what_it_did_or_what_to_do(tmp_path: Path) -> None:
@@ -277,6 +310,25 @@ class TestInABrowser:
         page.wait_for_selector("#chat .refusal")
         assert page.inner_text("#chat .refusal > p") == "The articles do not answer this."
         assert page.query_selector("#chat .refusal details:not([open])") is not None
+
+    def test_what_was_searched_can_be_edited_and_the_reasons_seen(self, page: Any) -> None:
+        ask(page, "Who rejected Trump's offer of US troops?")
+        page.wait_for_selector("#chat .answer .cite")
+        settled(page)
+        assert not page.is_visible("#standalone"), "nothing but what was typed was searched"
+        ask(page, "What did she say about sovereignty?")
+        page.wait_for_function("document.querySelectorAll('#chat .answer').length == 2")
+        settled(page)
+        searched = "What did she say about sovereignty? (Claudia Sheinbaum rejected Trump offer)"
+        assert page.input_value("#standalone textarea") == searched
+        page.click("#chat .answer >> nth=1 >> summary")
+        table = page.inner_text("#chat .answer >> nth=1 >> table")
+        assert table.split()[:5] == ["place", "meaning", "words", "logit", "passage"]
+        page.fill("#standalone textarea", "Which helicopter may be assembled in Mexico?")
+        page.press("#standalone textarea", "Enter")
+        page.wait_for_function("document.querySelectorAll('#chat .answer').length == 3")
+        page.wait_for_function("document.querySelector('#chat').innerText.includes('the Ansat')")
+        settled(page)
 
     def test_an_example_can_be_clicked_and_the_index_rebuilt(self, page: Any) -> None:
         page.click("text=Which helicopter may be assembled in Mexico?")

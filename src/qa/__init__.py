@@ -11,7 +11,8 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from qa.assistant import Assistant, Message, build_index
+from qa.assistant import Assistant, build_index
+from qa.conversation import Message
 from qa.settings import Settings
 from qa.types import (
     Answer,
@@ -22,6 +23,7 @@ from qa.types import (
     Passage,
     QAError,
     Quote,
+    Ranks,
     Span,
     StoreError,
 )
@@ -36,6 +38,7 @@ __all__ = [
     "Passage",
     "QAError",
     "Quote",
+    "Ranks",
     "Settings",
     "Span",
     "StoreError",

@@ -2,92 +2,172 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
+from qa.aims import Aim, names_anew, numbers, offers
 from qa.chunks import sentences
+from qa.confidence import Calibration, signs, speaks_of
+from qa.search import asks
+from qa.segments import comment_author
 from qa.types import Answer, Passage, Quote, Reranker, Span
+
+T = TypeVar("T")
 
 READ = 4
 """Passages whose sentences are weighed."""
 
-PASSAGE_WEIGHT = 1.0
-"""What a passage's logit adds to those of its sentences: a sentence that stands among others that answer is likelier to
-answer. See "Choosing sentences" in BENCHMARKS.md, as for READ."""
+NEAR = 6.0
+"""A passage is read when its score is at most this much under the best one's."""
+
+PASSAGE_WEIGHT = 0.5
+"""What a passage's score adds to the logits of its sentences: a sentence that stands among others that answer is
+likelier to answer. See "Choosing sentences" in BENCHMARKS.md, as for READ and KIND_BONUS."""
+
+KIND_BONUS = 2.0
+"""What a number adds to a sentence when a number is asked for, a name when a name is: the reranker likes a sentence
+that repeats the question better than one that answers it."""
+
+SPREAD = 20
+"""Passages from which the articles of a question to several of them are taken."""
 
 MAX_QUOTES = 3
 """Quotes of an answer, and closest passages of a refusal."""
 
-KEEP = 10.0
+MAX_SOURCES = 5
+"""Quotes of an answer that several articles give, one each."""
+
+KEEP = 12.0
 """A further sentence is quoted when its score is at most this much under the first one's."""
+
+SAME = 0.8
+"""Two sentences are the same story when they share this part of all their words."""
 
 ANSWERED = 0.5
 """The confidence from which a question counts as answered."""
 
-CALIBRATION = (1.167, -2.92)
-"""Slope and offset of the logistic that turns the best passage's logit into a confidence. The slope is fitted on
-realtimeqa_mid_A; even odds stand at the logit under which 2% of its answerable questions fall. See "Refusal" in
-BENCHMARKS.md."""
+ON_TOPIC = 0.6
+"""The least confidence when it is asked what somebody says about a topic, and a passage has all its words: such a
+question has no one answer that the reranker could find."""
 
 REFUSAL = "The articles do not answer this."
 
+REACH = 1_000
+"""Characters before a sentence in which the sentence before it is looked for."""
+
+Around = Callable[[Passage], tuple[str, Span]]
+"""The text of a passage's document, and the segment that the passage stands in."""
+
+_POINTS_BACK = re.compile(r"^[\"“‘'(]*(?:he|she|it|they|his|her|its|their|this|that|these|those)\b", re.I)
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~@]|(?<=:)/(?=/)|(?<=www)\.|&(?=#?\w+;)|^[-+=]", re.I)
 _LIST_NUMBER = re.compile(r"^(\d+)([.)])")
 
 
-def answer(question: str, said: str, passages: Sequence[Passage], reranker: Reranker) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence that may be quoted, the passage it stands in, and its score."""
+
+    span: Span
+    passage: Passage
+    logit: float
+    score: float
+
+    @property
+    def text(self) -> str:
+        """The sentence; `span` counts from the start of the document."""
+        return self.span.shifted(-self.passage.start).of(self.passage.text)
+
+
+def answer(
+    question: str,
+    said: str,
+    aim: Aim,
+    passages: Sequence[Passage],
+    reranker: Reranker,
+    calibration: Calibration,
+    searched: int,
+    around: Around,
+) -> Answer:
     """The answer that passages, found for a standalone question and best first, give to what was `said`.
 
-    In a conversation the two differ. Then a passage must answer both: one that answers the question before it would
-    else answer every follow-up.
+    Its sentences must answer what was said: what the standalone question carries along would else answer itself.
+    `searched` is how many passages the index holds.
     """
-    if said != question:
-        passages = _agreed(said, passages[:READ], reranker)
-    confidence = calibrated(passages[0].score) if passages else 0.0
-    answered = confidence >= ANSWERED
-    quotes = choose(said, passages[:READ], reranker)
-    text = " ".join(f"{escape_markdown(quote.text)} [{n}]" for n, quote in enumerate(quotes, 1))
-    return Answer(question, text if answered else REFUSAL, answered, confidence, quotes)
+    near = [passage for passage in passages if passage.score >= passages[0].score - NEAR]
+    several = aim.several and len({_voice(passage) for passage in near}) > 1
+    read = _one_each(near, _voice)[:MAX_SOURCES] if several else near[:READ]
+    ranked = rank(said, aim, read, reranker)
+    logits = [candidate.logit for candidate in ranked]
+    sure = calibration.confidence(signs(question, read, logits, searched)) if ranked else 0.0
+    if aim.open and any(speaks_of(said, passage.text) for passage in read):
+        sure = max(sure, ON_TOPIC)
+    candidates = _one_each(ranked, lambda candidate: _voice(candidate.passage)) if several else _near_best(ranked)
+    quotes = _quotes(candidates, said, aim, around, MAX_SOURCES if several else MAX_QUOTES)
+    by_date = aim.over_time and all(quote.date for quote in quotes)
+    if by_date:
+        quotes.sort(key=lambda quote: (quote.date, quote.source, quote.start))
+    answered = sure >= ANSWERED
+    text = " ".join(_cited(quote, number, by_date) for number, quote in enumerate(quotes, 1))
+    return Answer(question, text if answered else REFUSAL, answered, sure, tuple(quotes), tuple(passages), by_date)
 
 
-def _agreed(said: str, passages: Sequence[Passage], reranker: Reranker) -> list[Passage]:
-    """The passages by the mean of their logits for the standalone question and for the follow-up itself."""
-    logits = reranker.score(said, [passage.chunk.context for passage in passages])
-    both = [Passage(p.chunk, (p.score + logit) / 2) for p, logit in zip(passages, logits, strict=True)]
-    return sorted(both, key=lambda passage: (-passage.score, passage.chunk.key))
+def rank(question: str, aim: Aim, passages: Sequence[Passage], reranker: Reranker) -> list[Candidate]:
+    """The sentences of passages, best first; one that says the same as a better one is left out."""
+    found = [(span, passage) for passage in passages for span in _sentences(passage)]
+    texts = [span.shifted(-passage.start).of(passage.text) for span, passage in found]
+    logits = reranker.score(question, texts)
+    scored = [
+        Candidate(span, passage, logit, logit + PASSAGE_WEIGHT * passage.score + _bonus(aim, question, text))
+        for (span, passage), text, logit in zip(found, texts, logits, strict=True)
+    ]
+    return _folded(sorted(scored, key=lambda c: (-c.score, c.passage.source, c.span)))
 
 
-def choose(question: str, passages: Sequence[Passage], reranker: Reranker) -> tuple[Quote, ...]:
-    """The sentences to quote, best first, none of them twice."""
-    candidates = [(quote, passage.score) for passage in passages for quote in _candidates(passage)]
-    logits = reranker.score(question, [quote.text for quote, _ in candidates])
-    scored = [(logit + PASSAGE_WEIGHT * of, quote) for (quote, of), logit in zip(candidates, logits, strict=True)]
-    chosen: dict[str, Quote] = {}
-    best = max((score for score, _ in scored), default=0.0)
-    for score, quote in sorted(scored, key=lambda pair: (-pair[0], pair[1].source, pair[1].start)):
-        if score >= best - KEEP and len(chosen) < MAX_QUOTES:
-            chosen.setdefault(" ".join(re.findall(r"\w+", quote.text.lower())), quote)
-    return tuple(chosen.values())
+def _bonus(aim: Aim, question: str, sentence: str) -> float:
+    return KIND_BONUS if aim.wanted and offers(aim.wanted, question, sentence) else 0.0
 
 
-def calibrated(logit: float) -> float:
-    """The probability that a question is answered whose best passage has this logit. (Platt 1999)"""
-    slope, offset = CALIBRATION
-    return 1 / (1 + math.exp(-max(-60.0, min(60.0, slope * logit + offset))))
+def _voice(passage: Passage) -> object:
+    """Who speaks: an article, or a reader."""
+    return passage.source if passage.kind == "body" else passage.chunk.key
 
 
-def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is: no markup, no link, no HTML. Line ends become blanks."""
-    escaped = _MARKDOWN.sub(lambda found: "\\" + found.group(), " ".join(text.split()))
-    return _LIST_NUMBER.sub(r"\1\\\2", escaped)
+def _near_best(ranked: Sequence[Candidate]) -> list[Candidate]:
+    return [candidate for candidate in ranked if candidate.score >= ranked[0].score - KEEP]
 
 
-def _candidates(passage: Passage) -> list[Quote]:
-    """The sentences of a passage; a heading or a stray word only where there is nothing better."""
+def _one_each(ranked: Sequence[T], voice: Callable[[T], object]) -> list[T]:
+    """The best of every voice."""
+    best: dict[object, T] = {}
+    for item in ranked:
+        best.setdefault(voice(item), item)
+    return list(best.values())
+
+
+def _folded(ranked: Sequence[Candidate]) -> list[Candidate]:
+    """Without sentences that repeat a better one: the same wire story in two articles."""
+    kept: list[Candidate] = []
+    for candidate in ranked:
+        if not any(_same(candidate.text, other.text) for other in kept):
+            kept.append(candidate)
+    return kept
+
+
+def _same(text: str, other: str) -> bool:
+    """Whether two sentences say the same: nearly the same words, and exactly the same numbers."""
+    words, others = (set(re.findall(r"\w+", each.lower())) for each in (text, other))
+    alike = len(words & others) >= SAME * len(words | others)
+    return alike and numbers(text) == numbers(other)
+
+
+def _sentences(passage: Passage) -> list[Span]:
+    """The sentences of a passage; a question, a heading or a stray word only where there is nothing better."""
     spans = sentences(passage.text)
     full = [span for span in spans if _is_sentence(span.of(passage.text))]
-    return [_quote(passage, span) for span in full or spans]
+    telling = [span for span in full if not asks(span.of(passage.text))]
+    return [span.shifted(passage.start) for span in telling or full or spans]
 
 
 def _is_sentence(text: str) -> bool:
@@ -97,14 +177,52 @@ def _is_sentence(text: str) -> bool:
     )
 
 
-def _quote(passage: Passage, span: Span) -> Quote:
-    place = span.shifted(passage.start)
-    return Quote(
-        text=span.of(passage.text),
-        source=passage.source,
-        start=place.start,
-        end=place.end,
-        title=passage.title,
-        date=passage.date,
-        kind=passage.kind,
-    )
+def _quotes(candidates: Sequence[Candidate], question: str, aim: Aim, around: Around, most: int) -> list[Quote]:
+    """At `most` so many quotes, best first; what a better quote has already is not quoted again."""
+    quotes: list[Quote] = []
+    for candidate in candidates:
+        if len(quotes) == most:
+            break
+        passage = candidate.passage
+        text, segment = around(passage)
+        span = candidate.span
+        if passage.kind == "body" and _needs_antecedent(candidate.text, question, aim):
+            longer = _with_antecedent(span, question, text, segment)
+            span = span if _quoted(longer, passage.source, quotes) else longer
+        if not _quoted(span, passage.source, quotes):
+            author = comment_author(segment.of(text)) if passage.kind == "comment" else ""
+            place = (span.of(text), passage.source, span.start, span.end)
+            quotes.append(Quote(*place, passage.title, passage.date, passage.kind, author))
+    return quotes
+
+
+def _quoted(span: Span, source: str, quotes: Sequence[Quote]) -> bool:
+    """Whether a quote has some of a span already."""
+    return any(quote.source == source and quote.start < span.end and span.start < quote.end for quote in quotes)
+
+
+def _needs_antecedent(sentence: str, question: str, aim: Aim) -> bool:
+    """Whether a sentence leaves open whom it means: it opens with a pronoun, or names nobody."""
+    missing = aim.wanted == "name" and not offers("name", question, sentence)
+    return missing or _POINTS_BACK.search(sentence) is not None or not names_anew("", sentence)
+
+
+def _with_antecedent(span: Span, question: str, text: str, segment: Span) -> Span:
+    """The sentence with the one before it, when that one names somebody whom the question does not."""
+    start = max(segment.start, span.start - REACH)
+    earlier = [found.shifted(start) for found in sentences(text[start : span.start])]
+    if not earlier or earlier[-1].start == start > segment.start:
+        return span
+    sentence = earlier[-1].of(text)
+    return Span(earlier[-1].start, span.end) if names_anew(question, sentence) and not asks(sentence) else span
+
+
+def _cited(quote: Quote, number: int, dated: bool) -> str:
+    date = f"{quote.date}: " if dated else ""
+    return f"{date}{escape_markdown(quote.text)} [{number}]"
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is: no markup, no link, no HTML. Line ends become blanks."""
+    escaped = _MARKDOWN.sub(lambda found: "\\" + found.group(), " ".join(text.split()))
+    return _LIST_NUMBER.sub(r"\1\\\2", escaped)

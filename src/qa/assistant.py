@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from qa import answer as answers
 from qa import ingest, models, search
+from qa.aims import aim_of, topic
+from qa.confidence import CALIBRATION, Calibration, read_calibration
+from qa.conversation import Message, standalone
 from qa.settings import Settings
 from qa.store import open_store
 from qa.types import (
@@ -16,15 +19,18 @@ from qa.types import (
     BuildReport,
     Document,
     Embedder,
+    Kind,
     Passage,
     Progress,
     QAError,
     Reranker,
     Segment,
     Snapshot,
+    Span,
     Store,
     StoreError,
 )
+from qa.wording import worded
 
 MAX_QUESTION = 2_000
 """Characters; a longer text is a document rather than a question."""
@@ -32,13 +38,14 @@ MAX_QUESTION = 2_000
 MAX_PASSAGES = 100
 """The most passages that one retrieval returns."""
 
-Message = Mapping[str, Any]
-
 
 class Assistant:
     """Loaded once, asked often, from any number of threads. Each question sees the newest index, whole."""
 
-    def __init__(self, store: Store, embedder: Embedder, reranker: Reranker) -> None:
+    def __init__(
+        self, store: Store, embedder: Embedder, reranker: Reranker, calibration: Calibration = CALIBRATION
+    ) -> None:
+        self.calibration = calibration
         self._store = store
         self._embedder = embedder
         self._reranker = reranker
@@ -51,30 +58,54 @@ class Assistant:
         """
         settings = settings or Settings.load()
         where = open_store(store or settings.store)
+        calibration = read_calibration(Path(store or settings.store))
         with where.snapshot() as snapshot:  # Before weights are loaded: what is wrong is said at once.
             name = models.embedder_name(settings)
             if name != snapshot.manifest.embedder and not Path(name).is_dir():
                 raise _other_embedder(snapshot, name)
         embedder = models.load_embedder(settings)
-        return cls(where, embedder, models.load_reranker(settings, embedder))
+        return cls(where, embedder, models.load_reranker(settings, embedder), calibration)
 
     def retrieve(self, question: str, k: int = 10, include_comments: bool = False) -> list[Passage]:
         """The `k` best passages (1 to 100), best first."""
         if not 1 <= k <= MAX_PASSAGES:
             raise QAError(f"{k} passages cannot be retrieved; ask for a number from 1 to {MAX_PASSAGES}.")
         asked = self._fitting(checked(question))
-        with self._store.snapshot() as snapshot:
-            return self._search(snapshot, asked, k, include_comments)
+        with self._snapshot() as snapshot:
+            return self._search(snapshot, self._worded(asked, snapshot), k, include_comments)
 
     def ask(self, question: str, history: Sequence[Message] = (), include_comments: bool = False) -> Answer:
         """The answer, or the refusal, to a question; `history` holds the earlier messages (role, content)."""
         said = self._fitting(checked(question))
-        asked = standalone(said, history)
-        if self._embedder.count(asked) > self._embedder.window:
-            asked = said
+        with self._snapshot() as snapshot:
+            asked = self._worded(standalone(said, history), snapshot)
+            if self._embedder.count(asked) > self._embedder.window:
+                asked = said
+            said = self._worded(said, snapshot)
+            aim = aim_of(said)
+            k = answers.SPREAD if aim.several else answers.READ
+            passages = self._search(snapshot, asked, k, include_comments, early=not aim.several)
+            return answers.answer(
+                asked,
+                topic(said),
+                aim,
+                passages,
+                self._reranker,
+                self.calibration,
+                snapshot.size,
+                lambda passage: _around(snapshot, passage),
+            )
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Snapshot]:
+        """The newest generation; StoreError when another embedder made it."""
         with self._store.snapshot() as snapshot:
-            passages = self._search(snapshot, asked, answers.READ, include_comments)
-        return answers.answer(asked, said, passages, self._reranker)
+            if snapshot.manifest.weights != self._embedder.weights:
+                raise _other_embedder(snapshot, self._embedder.name)
+            yield snapshot
+
+    def _worded(self, question: str, snapshot: Snapshot) -> str:
+        return worded(question, snapshot, self._embedder.count)
 
     def _fitting(self, question: str) -> str:
         """The question; QAError when the embedder could not read it to its end."""
@@ -96,10 +127,24 @@ class Assistant:
         with self._store.snapshot() as snapshot:
             return snapshot.sources()
 
-    def _search(self, snapshot: Snapshot, question: str, k: int, include_comments: bool) -> list[Passage]:
-        if snapshot.manifest.weights != self._embedder.weights:
-            raise _other_embedder(snapshot, self._embedder.name)
-        return search.search(snapshot, self._embedder, self._reranker, question, k, include_comments)
+    def _search(
+        self, snapshot: Snapshot, question: str, k: int, include_comments: bool, early: bool = False
+    ) -> list[Passage]:
+        # Where no reader has commented, the articles are asked.
+        comments = aim_of(question).comments and self._ranked(snapshot, topic(question), k, search.COMMENTS, early)
+        kinds = search.BOTH if include_comments else search.ARTICLES
+        return comments or self._ranked(snapshot, topic(question), k, kinds, early)
+
+    def _ranked(self, snapshot: Snapshot, question: str, k: int, kinds: tuple[Kind, ...], early: bool) -> list[Passage]:
+        return search.search(snapshot, self._embedder, self._reranker, question, k, kinds, early)
+
+
+def _around(snapshot: Snapshot, passage: Passage) -> tuple[str, Span]:
+    """The text of a passage's document, and the segment that the passage stands in."""
+    inside = [
+        part.span for part in snapshot.segments(passage.source) if part.span.start <= passage.start < part.span.end
+    ]
+    return snapshot.document(passage.source).text, inside[0]
 
 
 def build_index(
@@ -139,41 +184,3 @@ def checked(question: str) -> str:
 def _other_embedder(snapshot: Snapshot, name: str) -> StoreError:
     built = snapshot.manifest.embedder
     return StoreError(f"The index was built with {built} and {name} is set; run `qa index` to build it anew.")
-
-
-# --- follow-up questions ----------------------------------------------------------------------------------------------
-
-FOLLOW_UP = re.compile(
-    r"\b(?:he|she|it|they|him|her|his|hers|its|their|theirs|them|él|ella|ellos|ellas)\b"
-    r"|^(?:and|but|so|what about|how about|y|pero)\b",
-    re.I,
-)
-"""Words that point back at something said before. "That", "there" and "one" mostly point inside their own question."""
-
-BARE = 2
-"""A question of no more words than this ("Why?", "When exactly?") says nothing alone."""
-
-
-def standalone(question: str, history: Sequence[Message]) -> str:
-    """The question as it reads without its conversation.
-
-    A follow-up carries the question before it, which by then stands alone itself; any other question is returned as it
-    is.
-    """
-    whole = ""
-    for text in (*(text for text in map(_user_text, history) if text), question):
-        points_back = FOLLOW_UP.search(text) or len(text.split()) <= BARE
-        whole = f"{whole.rstrip(' ?.!')}: {text}" if whole and points_back else text
-    return whole
-
-
-def _user_text(message: Message) -> str:
-    """What a person said, from a plain string or from the page's list of blocks."""
-    if message.get("role") != "user":
-        return ""
-    content = message.get("content") or ""
-    if isinstance(content, str):
-        return " ".join(content.split())
-    blocks = content if isinstance(content, Sequence) else [content]
-    texts = [block.get("text") or "" if isinstance(block, Mapping) else str(block) for block in blocks]
-    return " ".join(" ".join(texts).split())

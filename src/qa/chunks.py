@@ -14,7 +14,7 @@ import sentencex
 from qa.segments import WRAP_WIDTH
 from qa.types import Chunk, Document, Segment, Span, title_context
 
-VERSION = 1
+VERSION = 2
 """Grows when the same text is cut differently; an older index is then built anew."""
 
 CHUNK_TOKENS = 128
@@ -23,6 +23,8 @@ CHUNK_TOKENS = 128
 Count = Callable[[str], int]
 
 _LIST_ITEM = re.compile(r"\s*(?:[•*‣▪·–—-]|\d{1,4}[.)]|#{1,6})\s")
+_TITLE = re.compile(r"\b(?:Ms|Sra|Srta|Lic|Gral|Atty|Ald)\.$")
+"""Titles that the sentence splitter takes for the end of a sentence."""
 _CLOSED = re.compile(r"[.!?…:;。！？][\"”’»)\]]*$")
 
 
@@ -123,7 +125,12 @@ def _continues(text: str, last: Span, line: Span) -> bool:
 def _block_sentences(text: str, block: Span) -> Iterator[Span]:
     # Line ends inside a block are blanks to the splitter; one character for one keeps every offset.
     flat = re.sub(r"\s", " ", block.of(text))
+    start: int | None = None
     for found in sentencex.get_sentence_boundaries("en", flat):
-        span = Span(block.start + found["start_index"], block.start + found["end_index"])
-        if stripped := _stripped(text, span):
+        span = Span(block.start + (found["start_index"] if start is None else start), block.start + found["end_index"])
+        stripped = _stripped(text, span)
+        if stripped and _TITLE.search(stripped.of(text)) and span.end < block.end:
+            start = span.start - block.start
+        elif stripped:
+            start = None
             yield stripped

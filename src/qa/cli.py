@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from qa.settings import Settings
-from qa.types import Answer, BuildReport, Progress, QAError, Quote
+from qa.types import Answer, BuildReport, Passage, Progress, QAError, Quote
 
 WIDTH = 100
 """Columns of printed text."""
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = command("eval", _eval, "Score a file of questions with known answers.")
     evaluate.add_argument("file", type=Path)
     evaluate.add_argument("--floors", type=Path, help="a JSON file of least values; falling under one is exit code 1")
+    evaluate.add_argument("--calibrate", action="store_true", help="fit the confidence of this index to the outcome")
     command("doctor", _doctor, "Say what is installed, what the index holds, and what to run if something is missing.")
     return parser
 
@@ -101,7 +102,10 @@ def _ask(options: argparse.Namespace, settings: Settings) -> int:
     from qa.assistant import Assistant, checked
 
     question = checked(options.question)
-    print(_answer(Assistant.open(settings=settings).ask(question, include_comments=options.comments)))
+    answer = Assistant.open(settings=settings).ask(question, include_comments=options.comments)
+    if answer.question != question:
+        print(f"Searched as: {_printable(answer.question)}\n")
+    print(_answer(answer))
     return 0
 
 
@@ -111,7 +115,7 @@ def _retrieve(options: argparse.Namespace, settings: Settings) -> int:
     passages = Assistant.open(settings=settings).retrieve(options.question, options.k, options.comments)
     for number, passage in enumerate(passages, 1):
         place = f"{_printable(passage.source)}, characters {passage.start}-{passage.end}"
-        print(f"{number}. {_titled(passage.title, passage.date)}\n   {place}, score {passage.score:.2f}")
+        print(f"{number}. {_titled(passage.title, passage.date)}\n   {place}\n   {_why(passage)}")
         print(_wrapped(passage.text, "   ") + "\n")
     return 0
 
@@ -126,16 +130,29 @@ def _chat(options: argparse.Namespace, settings: Settings) -> int:
 def _eval(options: argparse.Namespace, settings: Settings) -> int:
     from qa import evaluate
     from qa.assistant import Assistant
+    from qa.confidence import write_calibration
 
     cases = evaluate.read_cases(options.file)
     floors = evaluate.read_floors(options.floors) if options.floors else {}
-    results = evaluate.run(cases, Assistant.open(settings=settings).ask)
-    measured = evaluate.measures(results)
+    assistant = Assistant.open(settings=settings)
+    results = evaluate.run(cases, assistant.ask)
     for result in results:
         if not result.right:
             print(f"  wrong: {result.case.question}  →  {_wrapped(result.answer.text, '    ').strip()}")
-    for name, value in measured.items():
-        print(f"{name:<22} {value:.3f}")
+    measured = evaluate.measures(results)
+    for name, share in measured.items():
+        low, high = share.interval
+        print(f"{name:<22} {share.value:.3f}  ({share.hits} of {share.total}; 95% between {low:.3f} and {high:.3f})")
+    kept = settings.store / f"eval-{options.file.stem}.json"
+    change = evaluate.compare(results, evaluate.read_outcomes(kept))
+    for name in change.mended:
+        print(f"  right since the last run: {name}")
+    for name in change.broken:
+        print(f"  wrong since the last run: {name}")
+    evaluate.write_outcomes(kept, results)
+    if options.calibrate:
+        write_calibration(settings.store, evaluate.calibrated(results, assistant.calibration))
+        print(f"The confidence of {settings.store} now fits these questions.")
     fallen = evaluate.below(measured, floors)
     for sentence in fallen:
         print(sentence, file=sys.stderr)
@@ -163,7 +180,10 @@ def _report(report: BuildReport, settings: Settings) -> str:
 
 
 def _answer(answer: Answer) -> str:
-    quotes = [f"“{quote.text}” [{number}]" for number, quote in enumerate(answer.quotes, 1)]
+    quotes = [
+        f"{quote.date + ': ' if answer.by_date else ''}“{quote.text}” [{number}]"
+        for number, quote in enumerate(answer.quotes, 1)
+    ]
     head = [] if answer.answered else [f"{answer.text} The closest passages:"]
     body = [_wrapped(line) for line in (*head, *quotes)]
     places = [_place(number, quote) for number, quote in enumerate(answer.quotes, 1)]
@@ -173,8 +193,17 @@ def _answer(answer: Answer) -> str:
 def _place(number: int, quote: Quote) -> str:
     titled = _titled(quote.title, quote.date)
     return f"[{number}] {titled}\n    {_printable(quote.source)}, characters {quote.start}-{quote.end}" + (
-        " (a reader's comment)" if quote.kind == "comment" else ""
+        f" (a reader's comment{_printable(': ' + quote.author) if quote.author else ''})"
+        if quote.kind == "comment"
+        else ""
     )
+
+
+def _why(passage: Passage) -> str:
+    """Where a passage stood in each ranking."""
+    ranks = passage.ranks
+    dense, lexical = (str(rank) if rank else "–" for rank in (ranks.dense, ranks.lexical))
+    return f"by meaning {dense}, by words {lexical}, reranked {ranks.reranked} (logit {ranks.logit:.1f})"
 
 
 def _titled(title: str, date: str) -> str:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qa.confidence import Calibration
 from qa.types import Answer, QAError
+
+Z95 = 1.959964
+"""Standard deviations of a normal distribution to either side that hold 95% of it."""
+
+FEWEST = 10
+"""Questions of either class from which a calibration is fitted."""
 
 Ask = Callable[[str, Sequence[Mapping[str, str]]], Answer]
 
@@ -21,6 +28,28 @@ class Case:
     question: str
     expected: tuple[str, ...]
     history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`hits` of `total` cases."""
+
+    hits: int
+    total: int
+
+    @property
+    def value(self) -> float:
+        """Between 0 and 1; not a number without cases."""
+        return self.hits / self.total if self.total else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the true share lies with a confidence of 95%. (Wilson 1927, https://doi.org/10.2307/2276774)"""
+        if not self.total:
+            return (0.0, 1.0)
+        spread = Z95 * math.sqrt(self.value * (1 - self.value) / self.total + Z95**2 / (4 * self.total**2))
+        middle, scale = self.value + Z95**2 / (2 * self.total), 1 + Z95**2 / self.total
+        return (max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +108,94 @@ def _result(case: Case, answer: Answer) -> Result:
     return Result(case, answer, first=any(hits[:1]), any=any(hits))
 
 
-def measures(results: Sequence[Result]) -> dict[str, float]:
-    """Shares between 0 and 1: answers in the first and in any quote, questions rightly answered and rightly refused."""
+def measures(results: Sequence[Result]) -> dict[str, Share]:
+    """Answers in the first and in any quote, questions rightly answered and rightly refused, follow-ups alone."""
     answerable = [result for result in results if result.case.expected]
     missing = [result for result in results if not result.case.expected]
     return {
-        "answer in first quote": _share(result.first for result in answerable),
-        "answer in any quote": _share(result.any for result in answerable),
-        "answerable answered": _share(result.answer.answered for result in answerable),
-        "unanswerable refused": _share(not result.answer.answered for result in missing),
+        "answer in first quote": share(result.first for result in answerable),
+        "answer in any quote": share(result.any for result in answerable),
+        "answerable answered": share(result.answer.answered for result in answerable),
+        "unanswerable refused": share(not result.answer.answered for result in missing),
+        "follow-ups right": share(result.right for result in results if result.case.history),
     }
 
 
-def below(measured: Mapping[str, float], floors: Mapping[str, float]) -> list[str]:
-    """A sentence for every measure that fell under its floor."""
+def share(values: Iterable[bool]) -> Share:
+    """How many of the values are true."""
+    counted = [bool(value) for value in values]
+    return Share(sum(counted), len(counted))
+
+
+def below(measured: Mapping[str, Share], floors: Mapping[str, float]) -> list[str]:
+    """A sentence for every measure that fell under its floor, and for every floor that nothing measures."""
+    values = {name: measured[name].value if name in measured else math.nan for name in floors}
     return [
-        f"{name} is {measured.get(name, math.nan):.3f}, under its floor of {floor:.3f}"
+        f"{name} is {values[name]:.3f}, under its floor of {floor:.3f}"
         for name, floor in floors.items()
-        if not measured.get(name, math.nan) >= floor
+        if not values[name] >= floor
     ]
 
 
-def _share(values: Any) -> float:
-    counted = [bool(value) for value in values]
-    return sum(counted) / len(counted) if counted else math.nan
+def calibrated(results: Sequence[Result], used: Calibration) -> Calibration:
+    """A calibration under which the confidence of these answers fits what became of them. (Platt 1999)
+
+    It shifts and stretches the one that was `used`, no more: a few dozen questions tell that much and not the weight of
+    every sign. QAError with fewer than FEWEST questions of either class.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    known = [bool(result.case.expected) for result in results]
+    if min(known.count(True), known.count(False)) < FEWEST:
+        raise QAError(
+            f"Calibrating needs {FEWEST} questions with an answer and {FEWEST} without; add some to the file."
+        )
+    odds = [[_log_odds(result.answer.confidence)] for result in results]
+    fitted = LogisticRegression(class_weight="balanced").fit(odds, known)
+    return used.rescaled(float(fitted.coef_[0][0]), float(fitted.intercept_[0]))
+
+
+def _log_odds(confidence: float) -> float:
+    bounded = min(1 - 1e-9, max(1e-9, confidence))
+    return math.log(bounded / (1 - bounded))
+
+
+# --- the last run -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What differs from the run before: questions that became right, and that became wrong."""
+
+    mended: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+def compare(results: Sequence[Result], last: Mapping[str, bool]) -> Change:
+    """The questions of both runs whose outcome changed, in order."""
+    both = [(_name(result.case), result.right) for result in results if _name(result.case) in last]
+    return Change(
+        mended=tuple(name for name, right in both if right and not last[name]),
+        broken=tuple(name for name, right in both if last[name] and not right),
+    )
+
+
+def read_outcomes(path: Path) -> dict[str, bool]:
+    """{question: right} of the run before; nothing when there was none."""
+    try:
+        return {str(name): bool(right) for name, right in json.loads(path.read_text("utf-8")).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def write_outcomes(path: Path, results: Sequence[Result]) -> None:
+    """Keep {question: right} for the next run."""
+    outcomes = {_name(result.case): result.right for result in results}
+    try:
+        path.write_text(json.dumps(outcomes, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise QAError(f"{path} cannot be written ({error.strerror}); make its folder writable.") from error
+
+
+def _name(case: Case) -> str:
+    return " – ".join((*case.history, case.question))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qa import chunks, documents, segments
+from qa import chunks, documents, names, segments
 from qa.chunks import Count
 from qa.types import (
     BuildReport,
@@ -89,7 +89,7 @@ def compare(found: Mapping[str, str], known: Mapping[str, str]) -> Plan:
 
 def recipe() -> str:
     """Names everything besides weights that decides what an index holds."""
-    parts = (documents.VERSION, segments.VERSION, chunks.VERSION, chunks.CHUNK_TOKENS)
+    parts = (documents.VERSION, segments.VERSION, chunks.VERSION, chunks.CHUNK_TOKENS, names.VERSION)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -145,6 +146,7 @@ class SentenceTransformerEmbedder:
         self.weights = _weights_digest(model, Path(name))
         self.dtype = "float32"
         self._model = model
+        self._counter = _whole_text_tokenizer(model)
         self._lock = threading.Lock()
         if bfloat16 and _has_fast_bfloat16():
             self._use_bfloat16(name)
@@ -156,9 +158,17 @@ class SentenceTransformerEmbedder:
             vectors[rows] = self._forward(encoded)[: len(rows)]
         return vectors
 
+    def embed_question(self, question: str) -> Vectors:
+        """The vector of one text alone, shape (dimension,); filling a batch with it takes more than twice as long."""
+        encoded = self._model.tokenizer([question], truncation=True, max_length=self._model.max_seq_length)
+        length = -(-len(encoded["input_ids"][0]) // PAD_TO) * PAD_TO
+        padded = self._model.tokenizer.pad(encoded, "max_length", length, return_tensors="pt")
+        vector: Vectors = self._forward(dict(padded))[0]
+        return vector
+
     def count(self, text: str) -> int:
         """Tokens of `text`, special tokens not counted."""
-        return len(self._model.tokenizer._tokenizer.encode(text, add_special_tokens=False))
+        return len(self._counter.encode(text, add_special_tokens=False))
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], dict[str, Any]]]:
         """Rows of about the same length together, each batch filled up to one of few shapes."""
@@ -209,6 +219,16 @@ def _load_sentence_transformer(name: str) -> Any:
         ) from error
 
 
+def _whole_text_tokenizer(model: Any) -> Any:
+    """The model's tokenizer for counting: its own pads every text to 128 tokens and cuts at 256, as its file asks."""
+    from tokenizers import Tokenizer
+
+    counter = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
+    counter.no_padding()
+    counter.no_truncation()
+    return counter
+
+
 def _weights_digest(model: Any, folder: Path) -> str:
     file = folder / "model.safetensors"
     if file.is_file():
@@ -220,11 +240,11 @@ def _weights_digest(model: Any, folder: Path) -> str:
 
 
 def _has_fast_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 itself (AMX or AVX512-BF16). Torch names these checks privately."""
+    """Whether the processor has AMX; AVX512-BF16 alone is slower than float32 here (.86, see BENCHMARKS.md)."""
     import torch
 
-    checks = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return any(check() for check in checks if check)
+    check = getattr(torch.cpu, "_is_amx_tile_supported", None)  # Torch names it privately.
+    return bool(check and check())
 
 
 @contextmanager
@@ -262,7 +282,8 @@ def _load_cross_encoder(settings: Settings) -> Reranker | None:
 class OnnxReranker:
     """A cross-encoder in ONNX. Its int8 scores move with the padding of a batch, so every text is scored alone.
 
-    (Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085)
+    Texts are scored side by side, each on one core: for texts this short that is faster than one after the other on
+    all of them (see BENCHMARKS.md). (Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085)
     """
 
     def __init__(self, folder: Path, label: str = "") -> None:
@@ -271,7 +292,11 @@ class OnnxReranker:
             from tokenizers import Tokenizer
 
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = 1
+            self._session = onnxruntime.InferenceSession(
+                folder / "model.onnx", options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions of their own.
             raise ModelError(
                 f"The reranker in {folder} cannot be loaded; {INSTALL}, or set QA_RERANKER to another folder."
@@ -280,12 +305,16 @@ class OnnxReranker:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(RERANK_WINDOW, strategy="only_second")
         self._inputs = {node.name for node in self._session.get_inputs()}
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rerank")
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """One logit a text, higher is better."""
-        return [
-            self._score(encoding) for encoding in self._tokenizer.encode_batch([(question, text) for text in texts])
-        ]
+        encodings = self._tokenizer.encode_batch([(question, text) for text in texts])
+        longest_first = sorted(range(len(texts)), key=lambda row: -len(encodings[row].ids))
+        scores = dict(
+            zip(longest_first, self._pool.map(lambda row: self._score(encodings[row]), longest_first), strict=True)
+        )
+        return [scores[row] for row in range(len(texts))]
 
     def _score(self, encoding: Any) -> float:
         fields = {

@@ -263,6 +263,15 @@ def _opening(text: str) -> int | None:
     return -1 if COMMENT_BUTTON.fullmatch(text) else None
 
 
+def comment_author(comment: str) -> str:
+    """The line of a comment that names its writer, without its number; "" where there is none."""
+    first, _, rest = comment.partition("\n")
+    listed = LISTED.fullmatch(first.strip())
+    if not rest.strip() or not (listed or SIGNED.fullmatch(first.strip())):
+        return ""
+    return listed["rest"] if listed else first.strip()
+
+
 def _is_entry(line: Line, after: Sequence[Line]) -> bool:
     """A line that names the writer of a comment: "1. Jane", "Jane says:", "Jane, 3 hours ago"."""
     if len(line.text) > FURNITURE_LENGTH:

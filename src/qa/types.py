@@ -12,7 +12,7 @@ The error tree; every message is one sentence that ends with what to do:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
@@ -121,11 +121,28 @@ def title_context(title: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranks:
+    """Why a passage stands where it does.
+
+    Positions count from 1; 0 means not among the candidates of that ranking. `cosine` is the embedder's likeness of
+    question and passage (for a passage that is no dense candidate that of the last one, which is above its own),
+    `logit` the reranker's judgement of the passage alone. Both are comparable between questions.
+    """
+
+    dense: int
+    lexical: int
+    reranked: int
+    cosine: float
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A chunk that was retrieved, with its score: higher is better, comparable within one result."""
 
     chunk: Chunk
     score: float
+    ranks: Ranks
 
     @property
     def text(self) -> str:
@@ -165,7 +182,10 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A sentence and its place: `text == document.text[start:end]`, always."""
+    """A sentence and its place: `text == document.text[start:end]`, always.
+
+    `author` is the line that names the writer of a reader's comment, "" where there is none and for articles.
+    """
 
     text: str
     source: str
@@ -174,6 +194,7 @@ class Quote:
     title: str
     date: str
     kind: Kind
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +203,8 @@ class Answer:
 
     `question` is the standalone form that was searched. `text` is Markdown; an answer is made of quotes, each followed
     by its number in `quotes` ([1] is the first). `confidence` is between 0 and 1 and comparable between questions.
-    When `answered` is False, `quotes` are the closest passages found, not an answer.
+    When `answered` is False, `quotes` are the closest passages found, not an answer. `passages` are those that were
+    read, best first; `by_date` says that the quotes stand from the oldest to the newest.
     """
 
     question: str
@@ -190,6 +212,8 @@ class Answer:
     answered: bool
     confidence: float
     quotes: tuple[Quote, ...]
+    passages: tuple[Passage, ...] = ()
+    by_date: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +264,9 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Shape (len(texts), dimension); a text's vector does not depend on its neighbours."""
 
+    def embed_question(self, question: str) -> Vectors:
+        """Shape (dimension,); the vector of one text, up to rounding, sooner than `embed` gives it."""
+
     def count(self, text: str) -> int:
         """The tokens of `text` by the model's own tokenizer, special tokens not counted."""
 
@@ -257,6 +284,8 @@ class Snapshot(Protocol):
     """One generation of the index, unchanged for as long as it is held."""
 
     manifest: Manifest
+    size: int
+    """How many chunks there are."""
 
     def sources(self) -> list[str]:
         """All documents, sorted."""
@@ -275,6 +304,15 @@ class Snapshot(Protocol):
 
     def chunks(self, keys: Sequence[ChunkKey]) -> list[Chunk]:
         """The chunks of these names, in the order asked for."""
+
+    def occurrences(self, word: str) -> int:
+        """How many chunks have the word, in any of its grammatical forms."""
+
+    def vocabulary(self) -> Mapping[str, str]:
+        """{folded: as written} for every word of the chunks."""
+
+    def names(self, initials: str) -> list[tuple[str, int]]:
+        """(name, documents that have it) of the names with these initials, the most frequent first."""
 
 
 class Writer(Protocol):

@@ -7,11 +7,14 @@ analytics are off, style and script are served from here.
 from __future__ import annotations
 
 import html
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, cast
 
 import gradio as gr
@@ -19,6 +22,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from qa.assistant import Assistant, build_index, checked
+from qa.conversation import plain_text
 from qa.settings import Settings
 from qa.types import Answer, BuildReport, Document, Kind, QAError, Quote, Segment, Span
 
@@ -41,12 +45,26 @@ EXAMPLES = {
 }
 """Questions about the articles that come with the project, each with the one that answers."""
 
+WHY_PASSAGES = 6
+WHY_WIDTH = 90
+"""Passages, and characters of each, that "Why this answer?" shows."""
+
 WELCOME = "Ask about the articles. Every sentence of an answer is a quote; its number opens the article at that place."
 
 NO_SOURCE = '<p class="hint">The article behind a quote is shown here.</p>'
 
 Message = dict[str, Any]
-Update = tuple[list[Message], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What the page shows next: the conversation, the article beside it, and what was searched where that is not what
+    was typed.
+    """
+
+    messages: list[Message]
+    source: str
+    searched: str = ""
 
 
 def serve(settings: Settings) -> None:
@@ -86,10 +104,15 @@ def launch_options(settings: Settings) -> dict[str, Any]:
 def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
     """The page over an opened index."""
 
-    def respond(asked: str, messages: list[Message]) -> Iterator[tuple[list[Message], str, Any]]:
+    def respond(asked: str, messages: list[Message], comments: bool) -> Iterator[tuple[Any, ...]]:
         # The box is emptied with the first update only: by the second somebody may be typing the next question.
-        for number, update in enumerate(converse(assistant, asked, messages)):
-            yield *update, gr.skip() if number else ""
+        for number, update in enumerate(converse(assistant, asked, messages, comments)):
+            box = gr.Textbox(value=update.searched, visible=bool(update.searched))
+            yield update.messages, update.source, gr.skip() if number else "", box
+
+    def respond_edited(edited: str, messages: list[Message], comments: bool) -> Iterator[tuple[Any, ...]]:
+        for update in converse(assistant, edited, messages, comments, alone=True):
+            yield update.messages, update.source, update.searched or edited
 
     def show(place: dict[str, Any]) -> str:
         return shown_again(assistant, str(place["source"]), str(place["digest"]), place["spans"])
@@ -119,6 +142,13 @@ def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
                     submit_btn="Ask",
                     autofocus=True,
                 )
+                standalone = gr.Textbox(
+                    elem_id="standalone",
+                    label="Searched as – edit it and press Enter to ask that instead",
+                    max_lines=3,
+                    visible=False,
+                )
+                comments = gr.Checkbox(label="Readers’ comments may answer too", elem_id="comments", container=False)
                 if first := examples(assistant):
                     gr.Examples([[example] for example in first], inputs=question, label="For example")
             with gr.Column(scale=6, min_width=320):
@@ -131,7 +161,9 @@ def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
                 with gr.Row(elem_id="tools"):
                     button = gr.Button("Rebuild index", elem_id="rebuild", size="sm", scale=0)
                     status = gr.HTML(elem_id="status", container=True)
-        question.submit(respond, [question, chat], [chat, source, question], api_visibility="private")
+        asking = [chat, comments]
+        question.submit(respond, [question, *asking], [chat, source, question, standalone], api_visibility="private")
+        standalone.submit(respond_edited, [standalone, *asking], [chat, source, standalone], api_visibility="private")
         button.click(rebuild, None, status, api_visibility="private")
     return cast(gr.Blocks, page)
 
@@ -147,25 +179,29 @@ def examples(assistant: Assistant) -> list[str]:
     return ours or [title for title in titles if title]
 
 
-def converse(assistant: Assistant, question: str, messages: Sequence[Message]) -> Iterator[Update]:
-    """The conversation with an answer growing at its end, and the article behind its first quote."""
+def converse(
+    assistant: Assistant, question: str, messages: Sequence[Message], comments: bool = False, alone: bool = False
+) -> Iterator[Update]:
+    """The conversation with an answer growing at its end, and the article behind its first quote.
+
+    A question that is asked `alone` stands for itself, whatever was said before.
+    """
     asked: list[Message] = [*messages, {"role": "user", "content": f"<p>{escaped(question)}</p>"}]
-    yield [*asked, _said('<p class="hint">Reading the articles…</p>')], NO_SOURCE
+    yield Update([*asked, _said('<p class="hint">Reading the articles…</p>')], NO_SOURCE)
+    history = [] if alone else [{"role": m["role"], "content": _plain(m["content"])} for m in messages]
     try:
-        answer = assistant.ask(question, [{"role": m["role"], "content": _plain(m["content"])} for m in messages])
+        answer = assistant.ask(question, history, comments)
         articles = {quote.source: assistant.labelled(quote.source) for quote in answer.quotes}
     except QAError as error:
-        yield [*asked, _said(f'<p class="problem">{escaped(str(error))}</p>')], NO_SOURCE
+        yield Update([*asked, _said(f'<p class="problem">{escaped(str(error))}</p>')], NO_SOURCE)
         return
     first = answer.quotes[0].source if answer.quotes else ""
     place = [Span(quote.start, quote.end) for quote in answer.quotes if quote.source == first]
     source = source_html(*articles[first], place) if first else NO_SOURCE
     digests = {name: document.digest for name, (document, _) in articles.items()}
-    searched = (
-        "" if answer.question == checked(question) else f'<p class="hint">Searched: {escaped(answer.question)}</p>'
-    )
+    searched = "" if answer.question == checked(question) else answer.question
     for shown in range(1 if answer.quotes else 0, len(answer.quotes) + 1):
-        yield [*asked, _said(searched + answer_html(answer, shown, digests))], source
+        yield Update([*asked, _said(answer_html(answer, shown, digests))], source, searched)
         time.sleep(STREAM_SECONDS)
 
 
@@ -199,19 +235,39 @@ def escaped(text: str) -> str:
 
 
 def answer_html(answer: Answer, shown: int, digests: Mapping[str, str]) -> str:
-    """The first `shown` quotes of an answer, each with its numbered citation, then where they stand.
+    """The first `shown` quotes of an answer, each with its numbered citation, then where they stand, then why.
 
     `digests` holds those of the quoted documents, so that a citation can tell whether its article has changed.
     """
     quotes = list(enumerate(answer.quotes, 1))[:shown]
-    body = "".join(
-        f"<p>{escaped(quote.text)} {_cite(number, quote, digests[quote.source])}</p>" for number, quote in quotes
-    )
+    body = "".join(_paragraph(number, quote, digests[quote.source], answer.by_date) for number, quote in quotes)
     listed = f'<ul class="places">{"".join(_places(quotes))}</ul>' if quotes else ""
+    why = _why(answer) if shown >= len(answer.quotes) else ""
     if answer.answered:
-        return f'<div class="answer">{body}{listed}</div>'
+        return f'<div class="answer">{body}{listed}{why}</div>'
     closest = f"<details><summary>The closest passages</summary>{body}{listed}</details>" if body else ""
-    return f'<div class="refusal"><p>{escaped(answer.text)}</p>{closest}</div>'
+    return f'<div class="refusal"><p>{escaped(answer.text)}</p>{closest}{why}</div>'
+
+
+def _paragraph(number: int, quote: Quote, digest: str, dated: bool) -> str:
+    date = f"<b>{escaped(quote.date)}</b> " if dated else ""
+    return f"<p>{date}{escaped(quote.text)} {_cite(number, quote, digest)}</p>"
+
+
+def _why(answer: Answer) -> str:
+    """The passages that were read, and where each stood in every ranking."""
+    if not answer.passages:
+        return ""
+    rows = "".join(
+        f"<tr><td>{p.ranks.reranked}</td><td>{p.ranks.dense or '–'}</td><td>{p.ranks.lexical or '–'}</td>"
+        f"<td>{p.ranks.logit:.1f}</td><td>{escaped(shorten(p.text, WHY_WIDTH, placeholder='…'))}</td></tr>"
+        for p in answer.passages[:WHY_PASSAGES]
+    )
+    return (
+        f"<details><summary>Why this answer? Confidence {answer.confidence:.0%}</summary><table><thead><tr>"
+        "<th>place</th><th>meaning</th><th>words</th><th>logit</th><th>passage</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table></details>"
+    )
 
 
 def _cite(number: int, quote: Quote, digest: str) -> str:
@@ -227,7 +283,8 @@ def _places(quotes: Sequence[tuple[int, Quote]]) -> Iterator[str]:
         numbers = ", ".join(str(number) for number, _ in here)
         quote = here[0][1]
         date = f", {escaped(quote.date)}" if quote.date else ""
-        comment = " · a reader’s comment" if quote.kind == "comment" else ""
+        by = "".join(dict.fromkeys(f" · {escaped(quote.author)}" for _, quote in here if quote.author))
+        comment = f" · a reader’s comment{by}" if quote.kind == "comment" else ""
         yield f"<li><b>{numbers}</b> {escaped(quote.title or source)}{date}{comment}</li>"
 
 
@@ -272,7 +329,6 @@ def _said(content: str) -> Message:
 
 
 def _plain(content: Any) -> str:
-    """What was typed, from what the page sends back: a string, or a list of blocks."""
-    blocks = content if isinstance(content, list) else [content]
-    text = " ".join(block.get("text", "") if isinstance(block, dict) else str(block) for block in blocks)
-    return html.unescape(text.strip().removeprefix("<p>").removesuffix("</p>"))
+    """What was typed or answered, from what the page sends back; typed text is escaped, so that all tags are ours."""
+    text = plain_text({"content": content})
+    return html.unescape(re.sub(r"<[^>]*>", " ", text)).strip()

@@ -19,12 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from qa.names import fold, initials, names, tails
 from qa.store import dense
 from qa.types import Chunk, ChunkKey, Document, Kind, Manifest, Segment, Span, StoreError, Vectors
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """Grows with every change of the schema; an older index is then built anew."""
 
 APPLICATION_ID = 0x56455242
@@ -41,9 +42,12 @@ CREATE TABLE chunk    (id INTEGER PRIMARY KEY, source TEXT NOT NULL, number INTE
                        UNIQUE (source, number));
 CREATE INDEX chunk_vector ON chunk (vector);
 CREATE TABLE vector   (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE name     (source TEXT NOT NULL, initials TEXT NOT NULL, name TEXT NOT NULL,
+                       PRIMARY KEY (initials, name, source)) WITHOUT ROWID;
+CREATE INDEX name_source ON name (source);
 CREATE VIRTUAL TABLE lexical USING fts5 (title, text, content='', tokenize='porter unicode61 remove_diacritics 2');
 """
-TABLES = ("manifest", "document", "segment", "chunk", "vector", "lexical")
+TABLES = ("manifest", "document", "segment", "chunk", "vector", "name", "lexical")
 
 TITLE_WEIGHT = 1.0
 """BM25 weight of a title's words against 1 for the text's."""
@@ -62,6 +66,8 @@ class _Loaded:
 
     manifest: Manifest
     dense: dense.DenseIndex
+    vocabulary: dict[str, str]
+    """Filled when it is first asked for; see SqliteSnapshot.vocabulary."""
 
 
 class SqliteStore:
@@ -122,7 +128,7 @@ class SqliteStore:
                 f"The index in {self.folder} cannot be used ({error}); check that the folder can be written, that the "
                 f"disk has room, and run `qa doctor`."
             ) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise StoreError(
                 f"The index in {self.folder} is damaged ({error}); remove {self._path} and run `qa index`."
             ) from error
@@ -150,7 +156,7 @@ class SqliteStore:
         manifest, digests = _read_manifest(connection)
         with self._lock:
             if self._loaded is None or self._loaded.dense.stamp != digests["content"]:
-                self._loaded = _Loaded(manifest, self._checked(connection, manifest, digests))
+                self._loaded = _Loaded(manifest, self._checked(connection, manifest, digests), {})
             return replace(self._loaded, manifest=manifest)
 
     def _checked(self, connection: sqlite3.Connection, manifest: Manifest, digests: dict[str, str]) -> dense.DenseIndex:
@@ -158,9 +164,8 @@ class SqliteStore:
         if stamp != digests["content"]:
             raise sqlite3.DatabaseError("its content is not what was written")
         keys, kinds = _keys_and_kinds(connection)
-        (words,) = connection.execute("SELECT count(*) FROM lexical_docsize").fetchone()
-        if words != len(keys):
-            raise sqlite3.DatabaseError("its lexical index does not have every passage")
+        if _lexical_digest(connection) != digests["lexical"]:
+            raise sqlite3.DatabaseError("its lexical index is not what was written")
         if found := dense.load(self._dense_path, stamp, keys, kinds):
             return found
         vectors = _vectors(connection, manifest.dimension)
@@ -176,6 +181,8 @@ class SqliteSnapshot:
         self.manifest = loaded.manifest
         self._connection = connection
         self._dense = loaded.dense
+        self._vocabulary = loaded.vocabulary
+        self.size = len(loaded.dense.keys)
 
     def sources(self) -> list[str]:
         """All documents, sorted."""
@@ -218,6 +225,35 @@ class SqliteSnapshot:
     def chunks(self, keys: Sequence[ChunkKey]) -> list[Chunk]:
         """The chunks of these names, in the order asked for."""
         return [self._chunk(key) for key in keys]
+
+    def occurrences(self, word: str) -> int:
+        """How many chunks have the word, in any of its grammatical forms; porter's stemmer tells which those are."""
+        if not re.fullmatch(r"\w+", word):
+            return 0
+        (count,) = self._connection.execute(
+            "SELECT count(*) FROM lexical WHERE lexical MATCH ?", (f'"{word}"',)
+        ).fetchone()
+        return int(count)
+
+    def vocabulary(self) -> dict[str, str]:
+        """{folded: as written} for every word of the chunks. It is gathered once a generation, on the first use."""
+        if not self._vocabulary:
+            rows = self._connection.execute("SELECT text FROM chunk ORDER BY source, number")
+            found: dict[str, str] = {}
+            for (text,) in rows:
+                for word in re.findall(r"\w+", text):
+                    found.setdefault(fold(word), word)
+            self._vocabulary.update(found)
+        return self._vocabulary
+
+    def names(self, initials: str) -> list[tuple[str, int]]:
+        """(name, documents that have it) of the names with these initials, the most frequent first."""
+        rows = self._connection.execute(
+            "SELECT name, count(*) AS documents FROM name WHERE initials = ? GROUP BY name "
+            "ORDER BY documents DESC, name",
+            (initials,),
+        )
+        return rows.fetchall()
 
     def _chunk(self, key: ChunkKey) -> Chunk:
         first, last, text, kind, title, date = self._connection.execute(
@@ -262,7 +298,7 @@ class SqliteWriter:
             "FROM chunk JOIN document USING (source) WHERE source = ?",
             (source,),
         )
-        for table in ("chunk", "segment", "document"):
+        for table in ("chunk", "segment", "name", "document"):
             self._connection.execute(f"DELETE FROM {table} WHERE source = ?", (source,))  # noqa: S608 - our names
 
     def put(self, document: Document, segments: Sequence[Segment], chunks: Sequence[Chunk]) -> None:
@@ -294,6 +330,12 @@ class SqliteWriter:
                 (cursor.lastrowid, document.title, chunk.text),
             )
 
+        found = {tail for chunk in chunks for name in names(chunk.text) for tail in tails(name)}
+        self._connection.executemany(
+            "INSERT INTO name (source, initials, name) VALUES (?, ?, ?)",
+            [(document.source, initials(name), name) for name in sorted(found)],
+        )
+
     def missing(self) -> list[tuple[bytes, str]]:
         """(key, text) of every text that still needs a vector, by source and number, no text twice."""
         rows = self._connection.execute(
@@ -321,7 +363,13 @@ class SqliteWriter:
         self._connection.execute("DELETE FROM vector WHERE key NOT IN (SELECT vector FROM chunk)")
         vectors = _vectors(self._connection, manifest.dimension)
         stamp = _content_digest(self._connection, manifest)
-        digests = {"content": stamp, "vectors": hashlib.sha256(vectors.tobytes()).hexdigest()}
+        self._connection.execute("SAVEPOINT written")  # Makes the full-text table write what it still holds in memory.
+        self._connection.execute("RELEASE written")
+        digests = {
+            "content": stamp,
+            "lexical": _lexical_digest(self._connection),
+            "vectors": hashlib.sha256(vectors.tobytes()).hexdigest(),
+        }
         self._connection.execute("DELETE FROM manifest")
         self._connection.executemany("INSERT INTO manifest VALUES (?, ?)", (asdict(manifest) | digests).items())
         self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -345,7 +393,7 @@ def _read_manifest(connection: sqlite3.Connection) -> tuple[Manifest, dict[str, 
     """The manifest, and the digests that were written with it."""
     values = dict(connection.execute("SELECT name, value FROM manifest"))
     try:
-        digests = {name: values.pop(name) for name in ("content", "vectors")}
+        digests = {name: values.pop(name) for name in ("content", "lexical", "vectors")}
         return Manifest(**values), digests
     except (KeyError, TypeError) as error:
         raise sqlite3.DatabaseError("its manifest is not what was written") from error
@@ -374,6 +422,20 @@ def _content_digest(connection: sqlite3.Connection, manifest: Manifest) -> str:
         "SELECT source, digest, title, date, url, author, text FROM document ORDER BY source",
         "SELECT source, number, kind, first, last FROM segment ORDER BY source, number",
         "SELECT source, number, kind, first, last, text, vector FROM chunk ORDER BY source, number",
+        "SELECT source, initials, name FROM name ORDER BY source, initials, name",
+    ):
+        _hash_rows(whole, connection.execute(query))
+    return whole.hexdigest()
+
+
+def _lexical_digest(connection: sqlite3.Connection) -> str:
+    """SHA-256 over the full-text index as it is stored; unlike the content's it depends on the builds before."""
+    whole = hashlib.sha256()
+    for query in (
+        "SELECT id, block FROM lexical_data ORDER BY id",
+        "SELECT segid, term, pgno FROM lexical_idx ORDER BY segid, term",
+        "SELECT id, sz FROM lexical_docsize ORDER BY id",
+        "SELECT k, v FROM lexical_config ORDER BY k",
     ):
         _hash_rows(whole, connection.execute(query))
     return whole.hexdigest()

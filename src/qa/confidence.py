@@ -1,0 +1,129 @@
+"""How sure an answer is: a calibrated probability that the passages answer the question."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from qa.names import OPENERS, fold, initials, names
+from qa.types import Passage, QAError
+
+STEM = 5
+"""Letters in which a name and its inflected form agree: "Mexico" and "Mexican"."""
+
+MOST_MISSING = 2
+"""Missing names and numbers that are counted; of more, the count says nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What tells a question that is answered from one that is not."""
+
+    passage: float
+    """The reranker's logit of the best passage."""
+    sentence: float
+    """The reranker's logit of the best sentence."""
+    cosine: float
+    """The embedder's cosine between the question and the best passage."""
+    missing: int
+    """Names and numbers of the question that the best passage does not have."""
+    size: float
+    """The decimal logarithm of the passages that were searched: the more there are, the better fits by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Logistic regression over the signs. (Platt 1999; weights by `bench/calibrate.py`)"""
+
+    offset: float
+    passage: float
+    sentence: float
+    cosine: float
+    missing: float
+    size: float
+
+    def confidence(self, signs: Signs) -> float:
+        """The probability that a question with these signs is answered."""
+        logit = (
+            self.offset
+            + self.passage * signs.passage
+            + self.sentence * signs.sentence
+            + self.cosine * signs.cosine
+            + self.missing * min(signs.missing, MOST_MISSING)
+            + self.size * signs.size
+        )
+        return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
+
+    def rescaled(self, slope: float, offset: float) -> Calibration:
+        """The calibration whose log-odds are those of this one, times `slope`, plus `offset`."""
+        scaled = {name: slope * value for name, value in asdict(self).items()}
+        return Calibration(**scaled | {"offset": scaled["offset"] + offset})
+
+
+CALIBRATION = Calibration(offset=-0.905, passage=0.27, sentence=0.135, cosine=1.35, missing=-0.81, size=-0.19)
+"""For the packaged models; see "Refusal" in BENCHMARKS.md for how it was found and how reliable it is."""
+
+FILE = "calibration.json"
+"""Beside an index, where `qa eval --calibrate` writes what fits that index and its models."""
+
+
+def read_calibration(folder: Path) -> Calibration:
+    """The calibration that belongs to an index, else the one for the packaged models."""
+    try:
+        return Calibration(
+            **{str(name): float(value) for name, value in json.loads((folder / FILE).read_text()).items()}
+        )
+    except FileNotFoundError:
+        return CALIBRATION
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise QAError(f"{folder / FILE} cannot be read ({error}); remove it, or run `qa eval --calibrate`.") from error
+
+
+def write_calibration(folder: Path, calibration: Calibration) -> None:
+    """Keep a calibration beside its index."""
+    try:
+        (folder / FILE).write_text(json.dumps(asdict(calibration), indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise QAError(f"{folder / FILE} cannot be written ({error.strerror}); make its folder writable.") from error
+
+
+def signs(question: str, passages: Sequence[Passage], sentences: Sequence[float], searched: int) -> Signs:
+    """The signs of a question whose passages, out of `searched`, and sentences (their logits) were judged; there is at
+    least one of each.
+    """
+    best = max(passages, key=lambda passage: passage.ranks.logit)
+    return Signs(
+        passage=best.ranks.logit,
+        sentence=max(sentences),
+        cosine=best.ranks.cosine,
+        missing=missing(question, best.chunk.context),
+        size=math.log10(max(1, searched)),
+    )
+
+
+def missing(question: str, text: str) -> int:
+    """How many names and numbers of a question a text lacks, in whatever inflection or as initials."""
+    words = {fold(word) for word in re.findall(r"\w+", text)}
+    stems = {word[:STEM] for word in words}
+    short = {fold(initials(name)) for name in names(text)}
+    return sum(
+        fold(term) not in words | short and (term.isdigit() or fold(term)[:STEM] not in stems)
+        for term in _telling(question)
+    )
+
+
+def speaks_of(topic: str, text: str) -> bool:
+    """Whether a text has every word of a topic, in whatever inflection."""
+    stems = {fold(word)[:STEM] for word in re.findall(r"\w+", text)}
+    words = [fold(word) for word in re.findall(r"\w+", topic) if fold(word) not in OPENERS]
+    return bool(words) and all(word[:STEM] in stems for word in words)
+
+
+def _telling(question: str) -> list[str]:
+    """The numbers of a question, and the words that are capitalised though they do not open it."""
+    words = [re.sub(r"['’]s$", "", word) for word in re.findall(r"\w[\w'’]*", question)]
+    return [w for n, w in enumerate(words) if w.isdigit() or (n and w[0].isupper() and fold(w) not in OPENERS)]

@@ -1,0 +1,90 @@
+"""A follow-up question becomes one that stands alone, without a language model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qa.aims import aim_of
+from qa.names import OPENERS, fold, names, words
+
+Message = Mapping[str, Any]
+
+POINTS_BACK = re.compile(
+    r"\b(?:he|she|it|they|him|her|his|hers|its|their|theirs|them|él|ella|ellos|ellas)\b"
+    r"|^(?:and|but|so|what about|how about|y|pero)\b",
+    re.I,
+)
+"""Words that point back at something said before. "That", "there" and "one" mostly point inside their own question."""
+
+BARE = 2
+"""A question of no more words than this ("Why?", "When exactly?") says nothing alone."""
+
+CARRIED = 4
+"""Words of the conversation that a follow-up takes along; see "Conversations" in BENCHMARKS.md."""
+
+REMEMBERED = 7
+"""Words that a topic is made of; the first ones, which opened it, stay."""
+
+EMPTY = OPENERS | frozenset(
+    "about all also any been being just know many me more most much only other please say said so such tell there too "
+    "very what's who's".split()
+)
+"""Words that say nothing of what a question is about."""
+
+
+def standalone(question: str, history: Sequence[Message]) -> str:
+    """The question as it reads without its conversation: what a follow-up leaves unsaid stands behind it in brackets.
+
+    That is what its topic opened with, and the name that an answer gave to "who" or "which". A question that stands
+    alone is returned as it is and opens a topic of its own; nothing is carried into it.
+    """
+    topic: list[str] = []
+    asked = ""
+    for message in history:
+        text = plain_text(message)
+        if message.get("role") == "user" and text:
+            topic, asked = _continued(topic, text), text
+        elif message.get("role") == "assistant" and aim_of(asked).wanted == "name":
+            topic = [*_answered(asked, text), *topic][:REMEMBERED]
+    carried = _without(topic, question)[:CARRIED] if points_back(question) else []
+    return f"{' '.join(question.split())} ({' '.join(carried)})" if carried and question.strip() else question
+
+
+def _continued(topic: Sequence[str], question: str) -> list[str]:
+    """The topic after one more question: a follow-up adds to it, any other opens its own."""
+    before = list(topic) if points_back(question) else []
+    return [*before, *_without(_terms(question), " ".join(before))][:REMEMBERED]
+
+
+def points_back(text: str) -> bool:
+    """Whether a question leaves its subject to what was said before it."""
+    return POINTS_BACK.search(text) is not None or len(text.split()) <= BARE
+
+
+def _terms(text: str) -> list[str]:
+    """The words that say what a question is about, in order."""
+    return [word for word in dict.fromkeys(words(text)) if fold(word) not in EMPTY]
+
+
+def _without(terms: Sequence[str], text: str) -> list[str]:
+    """The terms that a text does not have."""
+    there = {fold(word) for word in re.findall(r"\w+", text)}
+    return [term for term in terms if not {fold(word) for word in re.findall(r"\w+", term)} & there]
+
+
+def _answered(question: str, text: str) -> list[str]:
+    """The first full name of an answer that the question did not have."""
+    full = [name for name in names(text) if " " in name]
+    return _without(full, question)[:1]
+
+
+def plain_text(message: Message) -> str:
+    """The text of a message, from a plain string or from the page's list of blocks."""
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return " ".join(content.split())
+    blocks = content if isinstance(content, Sequence) else [content]
+    texts = [block.get("text") or "" if isinstance(block, Mapping) else str(block) for block in blocks]
+    return " ".join(" ".join(texts).split())
