@@ -110,6 +110,42 @@ def test_a_sentence_that_names_nobody_brings_the_one_that_does(library: Library)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans)), "nothing is quoted twice"
 
 
+def first_quote(library: Library, question: str) -> str:
+    library.build()
+    return library.assistant.ask(question).quotes[0].text
+
+
+def test_two_sentences_that_answer_together_are_one_quote(library: Library) -> None:
+    library.write(
+        "a.txt", "A ferry\n\nThe harbour master counted goats on Monday. Forty were white by noon. It rained.\n"
+    )
+    both = "The harbour master counted goats on Monday. Forty were white by noon."
+    assert first_quote(library, "harbour master counted goats white") == both
+    assert first_quote(library, "harbour master counted goats") == "The harbour master counted goats on Monday."
+
+
+def test_a_pair_has_nothing_between_its_sentences(library: Library) -> None:
+    library.write(
+        "a.txt", "A ferry\n\nThe harbour master counted goats. Were any of them ill? Forty were white by noon.\n"
+    )
+    assert first_quote(library, "harbour master counted goats white") == "The harbour master counted goats."
+
+
+def test_a_pronoun_is_read_with_the_name_that_it_stands_for(library: Library) -> None:
+    library.write(
+        "a.txt",
+        "A ferry\n\nThe Doe Foundation studied the ferry. The report is long and dull. It recommends more goats.\n",
+    )
+    assert first_quote(library, "Doe Foundation recommends goats") == "It recommends more goats."
+
+
+def test_a_sentence_that_repeats_the_question_does_not_say_what(library: Library) -> None:
+    library.write("a.txt", "A ferry\n\nJane Doe offered more than goats.\n")
+    library.write("b.txt", "A ferry\n\nIn June Jane Doe offered more than goats to the island.\n")
+    assert first_quote(library, "What more than goats has Jane Doe offered").startswith("In June")
+    assert first_quote(library, "Jane Doe offered more than goats").startswith("Jane Doe"), "it may say whether"
+
+
 def test_a_question_in_an_article_answers_nothing(library: Library) -> None:
     library.write(
         "quiz.txt", "A quiz\n\nHow many goats did the ferry carry on Monday? Find out tomorrow, in our next letter.\n"

@@ -42,15 +42,21 @@ NAME = re.compile(
     re.I,
 )
 SEVERAL = re.compile(
-    r"\bcompar\w+|\bcontrast\w*|\bdiffer(?:s|ed|ences?|ent(?:ly)?)?\b|\bversus\b|\bvs\b"
-    r"|^(?:list|name|give me|summari[sz]e|enumerate)\b|\bwhat (?:are|were) (?:all )?the (?:\w+ )?\w+s\b",
+    r"^(?:compare|contrast|list|summari[sz]e|enumerate)\b|\bhow (?:do|does|did) .+ (?:compare|differ)\b"
+    r"|\bversus\b|\bvs\b|\bdifferences? between\b|\bin common\b"
+    r"|^(?:name|give me) (?:all|every|some|several|two|three|four|five)\b"
+    r"|\bwhat (?:are|were) all\b",
     re.I,
 )
+"""Not "what are the causes of …": one article mostly lists them all, and quoting others beside it drives them out."""
+
 OVER_TIME = re.compile(
     r"\bover (?:time|the years|the months)\b|\btimeline\b|\bchronolog\w+|\bevol(?:ve|ved|ution)\b|\bthrough the years\b"
-    r"|\bhow (?:has|have|did) .*\bchanged?\b|\bhistory of\b|\bsince \d{4}\b|\bfrom \d{4} to \d{4}\b",
+    r"|\bhow (?:has|have|did) .*\bchanged?\b|\bhistory of\b",
     re.I,
 )
+PERIOD = re.compile(r"\bsince \d{4}\b|\bfrom \d{4} to \d{4}\b", re.I)
+"""Asks for an account over time, unless one fact is asked for: "How many goats were sold since 2018?"."""
 _SPEAK = (
     r"(?:say|says|said|think|thought|feel|felt|write|wrote|argue|argued|believe|react(?:ed)?|want(?:ed)?|tell|report"
     r"|complain(?:ed)?|make|made|suggest(?:ed)?|mention(?:ed)?|comments?)\b(?: (?:about|of|on|that|to|us about))?"
@@ -78,11 +84,12 @@ _TIME = re.compile(
 
 def aim_of(question: str) -> Aim:
     """What a standalone question asks for."""
-    over_time = OVER_TIME.search(question) is not None
+    wanted = _wanted(question)
+    over_time = bool(OVER_TIME.search(question) or (not wanted and PERIOD.search(question)))
     comments = READERS.search(question) is not None
     open_to_all = comments or ARTICLES.search(question) is not None
     return Aim(
-        wanted=_wanted(question),
+        wanted=wanted,
         several=over_time or open_to_all or SEVERAL.search(question) is not None,
         over_time=over_time,
         comments=comments,

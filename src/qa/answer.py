@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeVar
 
 from qa.aims import Aim, names_anew, numbers, offers
 from qa.chunks import sentences
-from qa.confidence import Calibration, signs, speaks_of
+from qa.confidence import STEM, Calibration, signs, speaks_of
+from qa.names import OPENERS, fold, words
 from qa.search import asks
 from qa.segments import comment_author
 from qa.types import Answer, Passage, Quote, Reranker, Span
@@ -26,12 +28,23 @@ PASSAGE_WEIGHT = 0.5
 """What a passage's score adds to the logits of its sentences: a sentence that stands among others that answer is
 likelier to answer. See "Choosing sentences" in BENCHMARKS.md, as for READ and KIND_BONUS."""
 
-KIND_BONUS = 2.0
+KIND_BONUS = 1.0
 """What a number adds to a sentence when a number is asked for, a name when a name is: the reranker likes a sentence
 that repeats the question better than one that answers it."""
 
 SPREAD = 20
 """Passages from which the articles of a question to several of them are taken."""
+
+NEWS = 2
+ECHO_COST = 3.0
+"""To a question that wonders what, a sentence with fewer than NEWS words of its own ("Smith offered more than goats.")
+says nothing; to keywords, or to a question whether, it does."""
+
+SEEDS = 3
+PAIR_COST = 1.0
+"""The SEEDS best sentences are also judged together with the sentence before and the one after: what was asked is often
+said in two. Such a pair is quoted when its logit is more than PAIR_COST above that of either. See "Pairs of sentences"
+in BENCHMARKS.md."""
 
 MAX_QUOTES = 3
 """Quotes of an answer, and closest passages of a refusal."""
@@ -61,13 +74,23 @@ Around = Callable[[Passage], tuple[str, Span]]
 """The text of a passage's document, and the segment that the passage stands in."""
 
 _POINTS_BACK = re.compile(r"^[\"“‘'(]*(?:he|she|it|they|his|her|its|their|this|that|these|those)\b", re.I)
+_WONDERS = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.I)
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~@]|(?<=:)/(?=/)|(?<=www)\.|&(?=#?\w+;)|^[-+=]", re.I)
 _LIST_NUMBER = re.compile(r"^(\d+)([.)])")
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A span that may be quoted, and the text by which it is judged: its own, or that behind what it points back at."""
+
+    span: Span
+    passage: Passage
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """A sentence that may be quoted, the passage it stands in, and its score."""
+    """A sentence or a pair that may be quoted, the passage it stands in, and its score."""
 
     span: Span
     passage: Passage
@@ -77,7 +100,7 @@ class Candidate:
     @property
     def text(self) -> str:
         """The sentence; `span` counts from the start of the document."""
-        return self.span.shifted(-self.passage.start).of(self.passage.text)
+        return _text(self.passage, self.span)
 
 
 def answer(
@@ -114,19 +137,72 @@ def answer(
 
 
 def rank(question: str, aim: Aim, passages: Sequence[Passage], reranker: Reranker) -> list[Candidate]:
-    """The sentences of passages, best first; one that says the same as a better one is left out."""
-    found = [(span, passage) for passage in passages for span in _sentences(passage)]
-    texts = [span.shifted(-passage.start).of(passage.text) for span, passage in found]
-    logits = reranker.score(question, texts)
-    scored = [
-        Candidate(span, passage, logit, logit + PASSAGE_WEIGHT * passage.score + _bonus(aim, question, text))
-        for (span, passage), text, logit in zip(found, texts, logits, strict=True)
+    """What may be quoted of passages, best first: sentences, and the best ones in pairs with their neighbours. What
+    says the same as a better one is left out.
+    """
+    found = [Reading(span, passage, _text(passage, span)) for passage in passages for span in _sentences(passage)]
+    alone = _ordered(_judged(question, aim, found, reranker))
+    wider = _judged(question, aim, [*_pairs(alone[:SEEDS]), *_resolved(passages)], reranker)
+    return _folded(_ordered([*alone, *(replace(each, score=each.score - PAIR_COST) for each in wider)]))
+
+
+def _judged(question: str, aim: Aim, found: Sequence[Reading], reranker: Reranker) -> list[Candidate]:
+    """The spans with their logits and scores, in the same order."""
+    logits = reranker.score(question, [each.text for each in found])
+    return [
+        Candidate(
+            each.span, each.passage, logit, logit + PASSAGE_WEIGHT * each.passage.score + _fit(aim, question, each)
+        )
+        for each, logit in zip(found, logits, strict=True)
     ]
-    return _folded(sorted(scored, key=lambda c: (-c.score, c.passage.source, c.span)))
 
 
-def _bonus(aim: Aim, question: str, sentence: str) -> float:
-    return KIND_BONUS if aim.wanted and offers(aim.wanted, question, sentence) else 0.0
+def _fit(aim: Aim, question: str, each: Reading) -> float:
+    """What a span gains by having the kind of fact that is asked for, and loses by repeating the question."""
+    text = _text(each.passage, each.span)
+    gain = KIND_BONUS if aim.wanted and offers(aim.wanted, question, text) else 0.0
+    echo = _WONDERS.search(question) and len(_content(text) - _content(question)) < NEWS
+    return gain - (ECHO_COST if echo else 0.0)
+
+
+def _content(text: str) -> set[str]:
+    """The beginnings of the words that say something, in whatever inflection."""
+    return {fold(word)[:STEM] for word in words(text) if fold(word) not in OPENERS}
+
+
+def _ordered(candidates: Iterable[Candidate]) -> list[Candidate]:
+    return sorted(candidates, key=lambda c: (-c.score, c.passage.source, c.span))
+
+
+def _pairs(seeds: Sequence[Candidate]) -> list[Reading]:
+    """Each sentence of an article with the one before it and with the one after it, where nothing stands between."""
+    pairs = [
+        (Span(first.start, second.end), seed.passage)
+        for seed in seeds
+        if seed.passage.kind == "body"
+        for first, second in pairwise(_sentences(seed.passage))
+        if seed.span in {first, second} and not _text(seed.passage, Span(first.end, second.start)).strip()
+    ]
+    return [Reading(span, passage, _text(passage, span)) for span, passage in dict.fromkeys(pairs)]
+
+
+def _resolved(passages: Sequence[Passage]) -> Iterator[Reading]:
+    """Sentences that open with a pronoun, read behind the last one that names somebody. One that stands right behind it
+    makes a pair with it.
+    """
+    for passage in passages:
+        named: tuple[int, str] | None = None
+        for number, span in enumerate(_sentences(passage)):
+            text = _text(passage, span)
+            if not _POINTS_BACK.search(text):
+                named = (number, text) if names_anew("", text) else named
+            elif named and number - named[0] > 1:
+                yield Reading(span, passage, f"{named[1]} {text}")
+
+
+def _text(passage: Passage, span: Span) -> str:
+    """The characters of a passage in a span of its document."""
+    return span.shifted(-passage.start).of(passage.text)
 
 
 def _voice(passage: Passage) -> object:
@@ -157,23 +233,27 @@ def _folded(ranked: Sequence[Candidate]) -> list[Candidate]:
 
 def _same(text: str, other: str) -> bool:
     """Whether two sentences say the same: nearly the same words, and exactly the same numbers."""
-    words, others = (set(re.findall(r"\w+", each.lower())) for each in (text, other))
-    alike = len(words & others) >= SAME * len(words | others)
+    these, those = (set(re.findall(r"\w+", each.lower())) for each in (text, other))
+    alike = len(these & those) >= SAME * len(these | those)
     return alike and numbers(text) == numbers(other)
 
 
 def _sentences(passage: Passage) -> list[Span]:
-    """The sentences of a passage; a question, a heading or a stray word only where there is nothing better."""
-    spans = sentences(passage.text)
+    """The sentences of a passage; a question, a heading or a stray word only where there is nothing better, and the
+    name above a reader's comment never.
+    """
+    signed = passage.kind == "comment" and comment_author(passage.text)
+    written = passage.text.index("\n") if signed else 0
+    spans = [span for span in sentences(passage.text) if span.start >= written]
     full = [span for span in spans if _is_sentence(span.of(passage.text))]
     telling = [span for span in full if not asks(span.of(passage.text))]
     return [span.shifted(passage.start) for span in telling or full or spans]
 
 
 def _is_sentence(text: str) -> bool:
-    words = len(text.split())
-    return words >= 3 and (
-        words >= 8 or bool(re.search(r"[.!?…:;。！？][\"”’»)\]]*$", text)) or text[0] in "-–—•*0123456789"
+    length = len(text.split())
+    return length >= 3 and (
+        length >= 8 or bool(re.search(r"[.!?…:;。！？][\"”’»)\]]*$", text)) or text[0] in "-–—•*0123456789"
     )
 
 

@@ -21,6 +21,11 @@ POINTS_BACK = re.compile(
 BARE = 2
 """A question of no more words than this ("Why?", "When exactly?") says nothing alone."""
 
+FRAGMENT = re.compile(
+    r"how (?:many|much)(?: (?!\w*ed\b|is\b|are\b|was\b|were\b|do\b|does\b|did\b|will\b)\w+){1,3}\W*", re.I
+)
+"""A question without a verb, "How many police officers?": what they do, or where, was said before."""
+
 CARRIED = 4
 """Words of the conversation that a follow-up takes along; see "Conversations" in BENCHMARKS.md."""
 
@@ -60,7 +65,8 @@ def _continued(topic: Sequence[str], question: str) -> list[str]:
 
 def points_back(text: str) -> bool:
     """Whether a question leaves its subject to what was said before it."""
-    return POINTS_BACK.search(text) is not None or len(text.split()) <= BARE
+    words_alone = len(text.split()) <= BARE or FRAGMENT.fullmatch(text.strip()) is not None
+    return words_alone or POINTS_BACK.search(text) is not None
 
 
 def _terms(text: str) -> list[str]:
