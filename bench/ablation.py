@@ -31,6 +31,9 @@ PARTS: dict[str, tuple[Any, str, Any]] = {
     "no title before a passage": (search, "readable", lambda chunk: chunk.text),
     "all 20 candidates reranked": (search, "ENOUGH", 1e9),
     "sentences without their passage": (answer, "PASSAGE_WEIGHT", 0.0),
+    "no pairs of sentences": (answer, "SEEDS", 0),
+    "pronouns read alone": (answer, "_resolved", lambda _: ()),
+    "sentences may repeat the question": (answer, "ECHO_COST", 0.0),
     "no bonus for the kind of fact": (answer, "KIND_BONUS", 0.0),
     "no antecedent": (answer, "_needs_antecedent", lambda *_: False),
     "questions as they are typed": (assistant, "worded", lambda question, *_: question),
@@ -64,7 +67,7 @@ def main() -> None:
     score, work, name = sys.argv[1:]
     loaded = load(Path(score), name, Path(work))
     checks = loaded.score.Checks(loaded.assistant)
-    print(f"{'':32} R@1   MRR   first three p50 ms")
+    print(f"{'':34} R@1   MRR   first three p50 ms")
     for part, (module, attribute, value) in PARTS.items():
         with _without(module, attribute, value):
             golds = [(q["text"], set(q.get("gold_ids") or q["passage_ids"])) for q in loaded.answerable]
@@ -74,7 +77,7 @@ def main() -> None:
         shares = [sum(r == 1 for r in ranks) / len(ranks), sum(1 / r for r in ranks if r) / len(ranks)]
         shares += [statistics.mean(first), statistics.mean(three)]
         print(
-            f"{part:32} {' '.join(f'{share:.3f}' for share in shares)} {1000 * statistics.median(spent):.0f}",
+            f"{part:34} {' '.join(f'{share:.3f}' for share in shares)} {1000 * statistics.median(spent):.0f}",
             flush=True,
         )
 

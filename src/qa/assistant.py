@@ -76,12 +76,12 @@ class Assistant:
 
     def ask(self, question: str, history: Sequence[Message] = (), include_comments: bool = False) -> Answer:
         """The answer, or the refusal, to a question; `history` holds the earlier messages (role, content)."""
-        said = self._fitting(checked(question))
+        typed = self._fitting(checked(question))
         with self._snapshot() as snapshot:
-            asked = self._worded(standalone(said, history), snapshot)
+            alone = standalone(typed, history)
+            asked, said = self._worded(alone.whole, snapshot), self._worded(alone.said, snapshot)
             if self._embedder.count(asked) > self._embedder.window:
-                asked = said
-            said = self._worded(said, snapshot)
+                asked = said = self._worded(typed, snapshot)
             aim = aim_of(said)
             k = answers.SPREAD if aim.several else answers.READ
             passages = self._search(snapshot, asked, k, include_comments, early=not aim.several)

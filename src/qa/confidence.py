@@ -64,7 +64,7 @@ class Calibration:
         return Calibration(**scaled | {"offset": scaled["offset"] + offset})
 
 
-CALIBRATION = Calibration(offset=-1.661, passage=0.27, sentence=0.135, cosine=2.7, missing=-0.81, size=-0.189)
+CALIBRATION = Calibration(offset=-1.607, passage=0.27, sentence=0.135, cosine=2.7, missing=-0.81, size=-0.189)
 """For the packaged models; see "Refusal" in BENCHMARKS.md for how it was found and how reliable it is."""
 
 FILE = "calibration.json"

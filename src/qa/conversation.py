@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from qa.aims import aim_of
+from qa.aims import aim_of, names_anew
 from qa.names import OPENERS, fold, names, words
 
 Message = Mapping[str, Any]
@@ -17,6 +18,8 @@ POINTS_BACK = re.compile(
     re.I,
 )
 """Words that point back at something said before. "That", "there" and "one" mostly point inside their own question."""
+
+PERSON = re.compile(r"\b(?:he|she|him|(?P<whose>his|her(?= \w))|her)\b", re.I)
 
 BARE = 2
 """A question of no more words than this ("Why?", "When exactly?") says nothing alone."""
@@ -39,28 +42,55 @@ EMPTY = OPENERS | frozenset(
 """Words that say nothing of what a question is about."""
 
 
-def standalone(question: str, history: Sequence[Message]) -> str:
-    """The question as it reads without its conversation: what a follow-up leaves unsaid stands behind it in brackets.
+@dataclass(frozen=True, slots=True)
+class Standalone:
+    """A question as it reads without its conversation."""
 
-    That is what its topic opened with, and the name that an answer gave to "who" or "which". A question that stands
-    alone is returned as it is and opens a topic of its own; nothing is carried into it.
+    said: str
+    """What was typed, with "he" or "she" turned into the name."""
+    whole: str
+    """The same, with the words of the conversation that it leaves unsaid in brackets."""
+
+
+def standalone(question: str, history: Sequence[Message]) -> Standalone:
+    """What a question means after what was said before it.
+
+    Its topic is carried along: what it opened with, and the name that an answer gave to "who" or "which". A question
+    that stands alone stays as it is and opens a topic of its own; nothing is carried into it.
     """
     topic: list[str] = []
-    asked = ""
+    asked = person = ""
     for message in history:
         text = plain_text(message)
         if message.get("role") == "user" and text:
-            topic, asked = _continued(topic, text), text
+            topic, person = _continued(topic, text), _person(text) or (person if points_back(text) else "")
+            asked = text
         elif message.get("role") == "assistant" and aim_of(asked).wanted == "name":
-            topic = [*_answered(asked, text), *topic][:REMEMBERED]
-    carried = _without(topic, question)[:CARRIED] if points_back(question) else []
-    return f"{' '.join(question.split())} ({' '.join(carried)})" if carried and question.strip() else question
+            named = _answered(asked, text)
+            topic, person = [*named, *topic][:REMEMBERED], "".join(named) or person
+    if not question.strip() or not points_back(question):
+        return Standalone(question, question)
+    said = _named(" ".join(question.split()), person)
+    carried = _without(topic, said)[:CARRIED]
+    return Standalone(said, f"{said} ({' '.join(carried)})" if carried else said)
 
 
 def _continued(topic: Sequence[str], question: str) -> list[str]:
     """The topic after one more question: a follow-up adds to it, any other opens its own."""
     before = list(topic) if points_back(question) else []
     return [*before, *_without(_terms(question), " ".join(before))][:REMEMBERED]
+
+
+def _person(text: str) -> str:
+    """The last full name of a text; it may be no person's, which shows when "he" or "she" is asked about."""
+    return next((name for name in reversed(names(text)) if " " in name), "")
+
+
+def _named(question: str, person: str) -> str:
+    """The question with its first "he" or "she" named, unless it names somebody itself."""
+    if not person or names_anew("", question):
+        return question
+    return PERSON.sub(lambda found: person + ("'s" if found["whose"] else ""), question, count=1)
 
 
 def points_back(text: str) -> bool:
