@@ -142,7 +142,7 @@ def test_a_pronoun_is_read_with_the_name_that_it_stands_for(library: Library) ->
 def test_a_sentence_that_repeats_the_question_does_not_say_what(library: Library) -> None:
     library.write("a.txt", "A ferry\n\nJane Doe offered more than goats.\n")
     library.write("b.txt", "A ferry\n\nIn June Jane Doe offered more than goats to the island.\n")
-    assert first_quote(library, "What more than goats has Jane Doe offered").startswith("In June")
+    assert first_quote(library, "What has Jane Doe offered besides goats").startswith("In June")
     assert first_quote(library, "Jane Doe offered more than goats").startswith("Jane Doe"), "it may say whether"
 
 

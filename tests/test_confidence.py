@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import QAError
-from qa.confidence import CALIBRATION, Calibration, Signs, missing, read_calibration, speaks_of, write_calibration
+from qa.confidence import (
+    CALIBRATION,
+    Calibration,
+    Signs,
+    missing,
+    read_calibration,
+    signs,
+    speaks_of,
+    write_calibration,
+)
+from qa.types import Chunk, Passage, Ranks, Span
 
 ANSWERED = Signs(passage=8.0, sentence=7.0, cosine=0.6, missing=0, size=3.0)
 MISSED = Signs(passage=-2.0, sentence=-6.0, cosine=0.3, missing=1, size=3.0)
@@ -62,6 +72,17 @@ def test_the_log_odds_are_the_weighted_signs() -> None:
 )
 def test_names_and_numbers_that_a_text_lacks(question: str, text: str, count: int) -> None:
     assert missing(question, text) == count
+
+
+def test_what_the_date_of_an_article_says_is_not_missing() -> None:
+    chunk = Chunk("a.txt", 0, Span(0, 9), "Al spoke.", "body", "", "2024-01-26")
+    passage = Passage(chunk, 5.0, Ranks(1, 1, 1, 0.5, 5.0))
+    counts = [
+        signs(f"What did Al say in {when}?", [passage], [4.0], 10).missing for when in ("January 2024", "July 2019")
+    ]
+    assert counts == [0, 2]
+    undated = replace(passage, chunk=replace(chunk, date=""))
+    assert signs("What did Al say in 2024?", [undated], [4.0], 10).missing == 1
 
 
 def test_a_calibration_is_kept_beside_its_index(tmp_path: Path) -> None:

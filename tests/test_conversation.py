@@ -28,6 +28,8 @@ def user(*questions: str) -> list[dict[str, str]]:
         (("Who rejected the offer?",), "How many goats were there?", "How many goats were there?"),
         (("Who rejected the offer?", "How many goats were there?"), "And why?", "And why? (goats)"),
         (("How many goats were there?",), "Who said that one?", "Who said that one?"),
+        # A question without a word of its own goes on with the topic.
+        (("How many goats were there?", "Who said so?"), "And why?", "And why? (goats)"),
         # A question without a verb says not what, or where.
         (("How many soldiers died?",), "How many police officers?", "How many police officers? (soldiers died)"),
         (("How many soldiers died in Tunis?",), "How many goats starved?", "How many goats starved?"),

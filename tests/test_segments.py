@@ -149,6 +149,28 @@ def test_titles(head: str, title: str) -> None:
     assert segments.title_of(story, segments.label(story)) == title
 
 
+def test_a_markdown_heading_opens_the_comments_too() -> None:
+    story = "# A ferry\n\nThe ferry left at noon on Monday, as it always does.\n\nNobody was hurt on the way over.\n\n"
+    parts = labelled(f"{story}## 2 comments\n\n1. Jane Doe\n\nMore goats!\n\n2. Al\n\nNo more goats.\n", "a.md")
+    assert [text for kind, text in parts if kind == "comment"] == [
+        "1. Jane Doe\n\nMore goats!",
+        "2. Al\n\nNo more goats.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("comment", "author"),
+    [
+        ("1. Jane Doe\n\nMore goats!", "Jane Doe"),
+        ("Old Harlow says:\nMore goats!", "Old Harlow"),
+        ("Jane, 3 hours ago\nMore goats!", "Jane, 3 hours ago"),
+        ("More goats!", ""),
+    ],
+)
+def test_who_wrote_a_comment(comment: str, author: str) -> None:
+    assert segments.comment_author(comment) == author
+
+
 def test_a_document_of_one_line_keeps_it_as_body() -> None:
     assert labelled("Ferry leaves") == [("body", "Ferry leaves")]
 

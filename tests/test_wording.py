@@ -42,6 +42,10 @@ def harbour(library: Library) -> Library:
         ("What is XQZW?", "What is XQZW?"),
         ("How many 1234567 did the?", "How many 1234567 did the?"),
         ("¿Cuántos soldados murieron?", "how many soldiers died?"),
+        ("Summarize helicopters", "Summarize helicopters"),
+        ("AMLO (Andrés Manuel López Obrador)", "AMLO (Andrés Manuel López Obrador)"),
+        ("¿Por qué envió López Obrador a los soldados?", "why sent López Obrador to the soldiers?"),
+        ("¿Quién es Estados Unidos?", "who is United States?"),
     ],
 )
 def test_words_become_those_of_the_articles(harbour: Library, question: str, expected: str) -> None:
@@ -88,7 +92,15 @@ def test_spanish_is_told_from_english(text: str, spanish: bool) -> None:
 
 @pytest.mark.parametrize(
     ("word", "expected"),
-    [("rechazó", "rejected"), ("Rechazaron", "rejected"), ("cuántos", "how many"), ("se", ""), ("zorro", None)],
+    [
+        ("rechazó", "rejected"),
+        ("Rechazaron", "rejected"),
+        ("cuántos", "how many"),
+        ("se", ""),
+        ("zorro", None),
+        ("Salazar", None),
+        ("submarino", None),
+    ],
 )
 def test_spanish_words_in_english(word: str, expected: str | None) -> None:
     assert english(word) == expected

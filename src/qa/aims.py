@@ -52,17 +52,29 @@ SEVERAL = re.compile(
 
 OVER_TIME = re.compile(
     r"\bover (?:time|the years|the months)\b|\btimeline\b|\bchronolog\w+|\bevol(?:ve|ved|ution)\b|\bthrough the years\b"
-    r"|\bhow (?:has|have|did) .*\bchanged?\b|\bhistory of\b",
+    r"|\bhow (?:has|have|did) .*\b(?:changed?|develop(?:ed)?)\b|\bhistory of\b",
     re.I,
 )
 PERIOD = re.compile(r"\bsince \d{4}\b|\bfrom \d{4} to \d{4}\b", re.I)
 """Asks for an account over time, unless one fact is asked for: "How many goats were sold since 2018?"."""
 _SPEAK = (
-    r"(?:say|says|said|think|thought|feel|felt|write|wrote|argue|argued|believe|react(?:ed)?|want(?:ed)?|tell|report"
+    r"(?:say|says|said|saying|think|thought|feel|felt|write|wrote|argue|argued|believe|react(?:ed)?|want(?:ed)?|tell|report"
     r"|complain(?:ed)?|make|made|suggest(?:ed)?|mention(?:ed)?|comments?)\b(?: (?:about|of|on|that|to|us about))?"
 )
-_OPENING = r"(?:\b(?:what|how|which|why|are|were|is) )?(?:do|did|does)? ?(?:the |these |all the )?"
-READERS = re.compile(rf"{_OPENING}\b(?:readers|commenters|commentators|comments)\b(?:['’]s?)? ?\b{_SPEAK}", re.I)
+_OPENING = r"(?:\b(?:what|how|which|why|are|were|is) )?(?:do|did|does|are|were)? ?(?:the |these |all the )?"
+TELL = re.compile(r"^(?:please )?tell me (?:more )?about\b", re.I)
+CHANGED = re.compile(
+    r"\bhow (?:has|have|did) (.+?) (?:changed?|evolved?|develop(?:ed)?)\b(?: (?:since|from) \d{4}(?: to \d{4})?)?"
+    r"|^timeline of\b|^(?:what is the )?history of\b"
+    r"|\bover (?:time|the years|the months)\b",
+    re.I,
+)
+"""What asks for an account over time and is in no text; the group is what the account is of."""
+READERS = re.compile(
+    rf"{_OPENING}\b(?:readers|commenters|commentators|comments)\b(?:['’]s?)? ?\b{_SPEAK}"
+    r"|\breaders?['’]?s? (?:reactions?|opinions?|views?|comments?) (?:to|on|about)\b|\b(?:say )?in the comments\b",
+    re.I,
+)
 ARTICLES = re.compile(
     rf"{_OPENING}\b(?:articles|papers|newspapers|sources|reports|stories|documents)\b ?\b{_SPEAK}", re.I
 )
@@ -87,7 +99,7 @@ def aim_of(question: str) -> Aim:
     wanted = _wanted(question)
     over_time = bool(OVER_TIME.search(question) or (not wanted and PERIOD.search(question)))
     comments = READERS.search(question) is not None
-    open_to_all = comments or ARTICLES.search(question) is not None
+    open_to_all = comments or over_time or any(each.search(question) for each in (ARTICLES, TELL))
     return Aim(
         wanted=wanted,
         several=over_time or open_to_all or SEVERAL.search(question) is not None,
@@ -98,9 +110,10 @@ def aim_of(question: str) -> Aim:
 
 
 def topic(question: str) -> str:
-    """The question without "what do readers say about" or "the articles", which no text says of itself."""
-    rest = " ".join(ARTICLES.sub(" ", READERS.sub(" ", question)).split())
-    return rest if re.search(r"\w", rest) else question
+    """The question without "what do readers say about" or "how has … changed", which no text says of itself."""
+    rest = TELL.sub(" ", ARTICLES.sub(" ", READERS.sub(" ", question)))
+    rest = " ".join(CHANGED.sub(lambda found: f" {found[1] or ''} ", rest).split())
+    return re.sub(r" (?=[?.!])", "", rest) if re.search(r"\w", rest) else question
 
 
 def offers(wanted: Wanted, question: str, sentence: str) -> bool:

@@ -11,7 +11,8 @@ from typing import TypeVar
 from qa.aims import Aim, names_anew, numbers, offers
 from qa.chunks import sentences
 from qa.confidence import STEM, Calibration, signs, speaks_of
-from qa.names import OPENERS, fold, words
+from qa.conversation import EMPTY
+from qa.names import fold, words
 from qa.search import asks
 from qa.segments import comment_author
 from qa.types import Answer, Passage, Quote, Reranker, Span
@@ -167,7 +168,7 @@ def _fit(aim: Aim, question: str, each: Reading) -> float:
 
 def _content(text: str) -> set[str]:
     """The beginnings of the words that say something, in whatever inflection."""
-    return {fold(word)[:STEM] for word in words(text) if fold(word) not in OPENERS}
+    return {fold(word)[:STEM] for word in words(text) if fold(word) not in EMPTY}
 
 
 def _ordered(candidates: Iterable[Candidate]) -> list[Candidate]:

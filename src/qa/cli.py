@@ -184,7 +184,8 @@ def _answer(answer: Answer) -> str:
         f"{quote.date + ': ' if answer.by_date else ''}“{quote.text}” [{number}]"
         for number, quote in enumerate(answer.quotes, 1)
     ]
-    head = [] if answer.answered else [f"{answer.text} The closest passages:"]
+    closest = " The closest passages:" if answer.quotes else " Nothing in the index comes near."
+    head = [] if answer.answered else [answer.text + closest]
     body = [_wrapped(line) for line in (*head, *quotes)]
     places = [_place(number, quote) for number, quote in enumerate(answer.quotes, 1)]
     return "\n\n".join([*body, "\n".join(places)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 import math
 import re
@@ -100,9 +101,15 @@ def signs(question: str, passages: Sequence[Passage], sentences: Sequence[float]
         passage=best.ranks.logit,
         sentence=max(sentences),
         cosine=best.ranks.cosine,
-        missing=missing(question, best.chunk.context),
+        missing=missing(question, f"{best.chunk.context}\n{_in_words(best.date)}"),
         size=math.log10(max(1, searched)),
     )
+
+
+def _in_words(date: str) -> str:
+    """The year and the month of an article's date, by which its news are asked for: "2024 January"."""
+    year, _, rest = date.partition("-")
+    return f"{year} {calendar.month_name[int(rest[:2])]}" if rest[:2].isdigit() else year
 
 
 def missing(question: str, text: str) -> int:

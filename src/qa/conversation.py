@@ -67,7 +67,7 @@ def standalone(question: str, history: Sequence[Message]) -> Standalone:
             asked = text
         elif message.get("role") == "assistant" and aim_of(asked).wanted == "name":
             named = _answered(asked, text)
-            topic, person = [*named, *topic][:REMEMBERED], "".join(named) or person
+            topic, person = [*named, *_without(topic, " ".join(named))][:REMEMBERED], "".join(named) or person
     if not question.strip() or not points_back(question):
         return Standalone(question, question)
     said = _named(" ".join(question.split()), person)
@@ -96,7 +96,7 @@ def _named(question: str, person: str) -> str:
 def points_back(text: str) -> bool:
     """Whether a question leaves its subject to what was said before it."""
     words_alone = len(text.split()) <= BARE or FRAGMENT.fullmatch(text.strip()) is not None
-    return words_alone or POINTS_BACK.search(text) is not None
+    return words_alone or POINTS_BACK.search(text) is not None or not _terms(text)
 
 
 def _terms(text: str) -> list[str]:

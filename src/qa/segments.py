@@ -14,7 +14,7 @@ from itertools import pairwise
 from qa.documents import BYLINE, DATELINE, front_matter
 from qa.types import Document, Kind, Segment, Span
 
-VERSION = 1
+VERSION = 2
 """Grows when the same text is labelled differently; an older index is then built anew."""
 
 # --- what is known about pages ----------------------------------------------------------------------------------------
@@ -88,6 +88,7 @@ SIGNED = re.compile(
     r"|[\s,|·•—–-]+(?:\d+\s+(?:second|minute|hour|day|week|month|year)s?\s+ago|hace\s+\d+\s+\w+))",
     re.I,
 )
+SAYS = re.compile(r"\s+(?:says?|said|wrote|writes|replied|dice|dijo|escribió)\s*:?$", re.I)
 SENTENCE_END = re.compile(r"[.!?…。！？][\"”’»)\]*_]*$")
 ABBREVIATION_END = re.compile(r"\b(?:Jr|Sr|Inc|Co|Corp|Ltd|St|No|U\.S|U\.K|U\.N|D\.C|[A-Z])\.$")
 
@@ -256,7 +257,7 @@ def _opening(text: str) -> int | None:
     """None for a line that opens no comments, else how many it announces: -1 when it does not say."""
     if len(text) > FURNITURE_LENGTH or _is_sentence(text):
         return None
-    if found := COMMENT_COUNT.fullmatch(text):
+    if found := COMMENT_COUNT.fullmatch(text.strip("#* ")):
         return 0 if found["count"].lower() in {"no", "sin"} else int(re.sub(r"\D", "", found["count"]))
     if found := COMMENT_HEADING.fullmatch(text.strip("#* ")):
         return int(found["count"] or found["plain"] or -1)
@@ -269,7 +270,7 @@ def comment_author(comment: str) -> str:
     listed = LISTED.fullmatch(first.strip())
     if not rest.strip() or not (listed or SIGNED.fullmatch(first.strip())):
         return ""
-    return listed["rest"] if listed else first.strip()
+    return SAYS.sub("", listed["rest"] if listed else first.strip())
 
 
 def _is_entry(line: Line, after: Sequence[Line]) -> bool:

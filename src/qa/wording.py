@@ -15,7 +15,7 @@ from qa.types import Snapshot
 SHORTEST = 5
 """Letters of a word that may be misspelt; shorter ones have too many neighbours."""
 
-TWO_SLIPS = 8
+TWO_SLIPS = 10
 """Letters from which two slips are forgiven instead of one."""
 
 COGNATE = 0.7
@@ -34,13 +34,15 @@ def worded(question: str, snapshot: Snapshot, tokens: Count) -> str:
     """
     if spanish.is_spanish(question) and snapshot.occurrences("the") > snapshot.occurrences("los"):
         question = in_english(question, snapshot)
-    return re.sub(r"\w+", lambda found: _word(found.group(), snapshot, tokens), question)
+    return re.sub(r"\w+", lambda found: _word(found.group(), question, snapshot, tokens), question)
 
 
 def in_english(question: str, snapshot: Snapshot) -> str:
     """A Spanish question with every word that is known, or looks like an English one of the articles, in English."""
     vocabulary = snapshot.vocabulary()
-    words = [_english(word, vocabulary) for word in re.findall(r"\w+(?:[-.,]\w+)*|[^\w\s¿¡]", question)]
+    words = [
+        _english(word, vocabulary) for word in re.findall(r"\w+(?:[-.,]\w+)*|[^\w\s¿¡]", spanish.phrases(question))
+    ]
     text = " ".join(word for word in words if word)
     return re.sub(r"\s+([?.,;:!%])", r"\1", text)
 
@@ -54,7 +56,7 @@ def nearest(word: str, vocabulary: Mapping[str, str]) -> str:
     return vocabulary[best[0]] if best else ""
 
 
-def _word(word: str, snapshot: Snapshot, tokens: Count) -> str:
+def _word(word: str, question: str, snapshot: Snapshot, tokens: Count) -> str:
     if tokens(word) < 2 or word.isdigit():
         return word
     known = snapshot.occurrences(word)
@@ -62,7 +64,7 @@ def _word(word: str, snapshot: Snapshot, tokens: Count) -> str:
         # Initials that the articles use themselves must stand for a name of several of them.
         names = [name for name, documents in snapshot.names(fold(word).upper()) if documents > 1 or not known]
         if names:
-            return f"{word} ({names[0]})"
+            return word if names[0] in question else f"{word} ({names[0]})"
     if known or len(word) < SHORTEST:
         return word
     return nearest(word, snapshot.vocabulary()) or word
@@ -70,7 +72,8 @@ def _word(word: str, snapshot: Snapshot, tokens: Count) -> str:
 
 def _english(word: str, vocabulary: Mapping[str, str]) -> str:
     translated = spanish.english(word)
-    if translated is not None:
+    named = word[:1].isupper() and fold(word) in vocabulary and fold(word) not in spanish.LEXICON
+    if translated is not None and not named:
         return translated
     if fold(word) in vocabulary or len(word) < SHORTEST + 1:
         return word
