@@ -310,6 +310,7 @@ class TestInABrowser:
         page.wait_for_selector("#chat .refusal")
         assert page.inner_text("#chat .refusal > p") == "The articles do not answer this."
         assert page.query_selector("#chat .refusal details:not([open])") is not None
+        assert page.query_selector("#source mark") is None, "nothing is marked that does not answer"
 
     def test_what_was_searched_can_be_edited_and_the_reasons_seen(self, page: Any) -> None:
         ask(page, "Who rejected Trump's offer of US troops?")
@@ -319,7 +320,7 @@ class TestInABrowser:
         ask(page, "What did she say about sovereignty?")
         page.wait_for_function("document.querySelectorAll('#chat .answer').length == 2")
         settled(page)
-        searched = "What did she say about sovereignty? (Claudia Sheinbaum rejected Trump offer)"
+        searched = "What did Claudia Sheinbaum say about sovereignty? (rejected Trump offer US)"
         assert page.input_value("#standalone textarea") == searched
         page.click("#chat .answer >> nth=1 >> summary")
         table = page.inner_text("#chat .answer >> nth=1 >> table")

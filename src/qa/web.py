@@ -195,7 +195,7 @@ def converse(
     except QAError as error:
         yield Update([*asked, _said(f'<p class="problem">{escaped(str(error))}</p>')], NO_SOURCE)
         return
-    first = answer.quotes[0].source if answer.quotes else ""
+    first = answer.quotes[0].source if answer.answered else ""  # Marks beside a refusal would look like an answer.
     place = [Span(quote.start, quote.end) for quote in answer.quotes if quote.source == first]
     source = source_html(*articles[first], place) if first else NO_SOURCE
     digests = {name: document.digest for name, (document, _) in articles.items()}
