@@ -147,7 +147,7 @@ def test_the_standalone_form_of_a_follow_up_is_shown(assistant: Assistant) -> No
     earlier = list(converse(assistant, "Who rejected the offer of US troops?", []))[-1]
     assert earlier.searched == ""
     later = list(converse(assistant, "And what did she offer instead?", earlier.messages))[-1]
-    assert later.searched == "And what did she offer instead? (Claudia Sheinbaum rejected US troops)"
+    assert later.searched == "And what did Claudia Sheinbaum offer instead? (rejected US troops)"
     edited = list(converse(assistant, "What does Sheinbaum offer Trump?", later.messages, alone=True))[-1]
     assert edited.searched == ""
     assert edited.messages[4]["content"] == "<p>What does Sheinbaum offer Trump?</p>"
@@ -340,7 +340,8 @@ class TestInABrowser:
     def test_what_a_person_types_is_shown_as_typed(self, page: Any) -> None:
         typed = "Who *rejected* the offer of US troops? <img src=x onerror=document.title='owned'> {{value}}"
         ask(page, typed)
-        page.wait_for_selector("#source mark.focus")
+        page.wait_for_selector("#chat .answer, #chat .refusal")
+        settled(page)
         assert page.title() == "Verbatim"
         assert typed in page.inner_text("#chat")
 
