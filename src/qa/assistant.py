@@ -78,10 +78,10 @@ class Assistant:
         """The answer, or the refusal, to a question; `history` holds the earlier messages (role, content)."""
         typed = self._fitting(checked(question))
         with self._snapshot() as snapshot:
-            alone = standalone(typed, history)
-            asked, said = self._worded(alone.whole, snapshot), self._worded(alone.said, snapshot)
+            said = self._worded(typed, snapshot)
+            asked = self._worded(standalone(typed, history), snapshot)
             if self._embedder.count(asked) > self._embedder.window:
-                asked = said = self._worded(typed, snapshot)
+                asked = said
             aim = aim_of(said)
             k = answers.SPREAD if aim.several else answers.READ
             passages = self._search(snapshot, asked, k, include_comments, early=not aim.several)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from qa.aims import aim_of, names_anew
@@ -42,21 +41,11 @@ EMPTY = OPENERS | frozenset(
 """Words that say nothing of what a question is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standalone:
-    """A question as it reads without its conversation."""
-
-    said: str
-    """What was typed, with "he" or "she" turned into the name."""
-    whole: str
-    """The same, with the words of the conversation that it leaves unsaid in brackets."""
-
-
-def standalone(question: str, history: Sequence[Message]) -> Standalone:
-    """What a question means after what was said before it.
+def standalone(question: str, history: Sequence[Message]) -> str:
+    """The question as it reads without its conversation: "he" or "she" by name, other words left unsaid in brackets.
 
     Its topic is carried along: what it opened with, and the name that an answer gave to "who" or "which". A question
-    that stands alone stays as it is and opens a topic of its own; nothing is carried into it.
+    that stands alone is returned as it is and opens a topic of its own; nothing is carried into it.
     """
     topic: list[str] = []
     asked = person = ""
@@ -66,13 +55,14 @@ def standalone(question: str, history: Sequence[Message]) -> Standalone:
             topic, person = _continued(topic, text), _person(text) or (person if points_back(text) else "")
             asked = text
         elif message.get("role") == "assistant" and aim_of(asked).wanted == "name":
-            named = _answered(asked, text)
-            topic, person = [*named, *_without(topic, " ".join(named))][:REMEMBERED], "".join(named) or person
+            answered = _answered(asked, text)
+            topic = [*answered, *_without(topic, " ".join(answered))][:REMEMBERED]
+            person = "".join(answered) or person
     if not question.strip() or not points_back(question):
-        return Standalone(question, question)
-    said = _named(" ".join(question.split()), person)
-    carried = _without(topic, said)[:CARRIED]
-    return Standalone(said, f"{said} ({' '.join(carried)})" if carried else said)
+        return question
+    named = _named(" ".join(question.split()), person)
+    carried = _without(topic, named)[:CARRIED]
+    return f"{named} ({' '.join(carried)})" if carried else named
 
 
 def _continued(topic: Sequence[str], question: str) -> list[str]:
