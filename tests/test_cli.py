@@ -170,6 +170,11 @@ def test_doctor_says_what_is_used_and_what_to_run(tmp_path: Path, corpus_store: 
     )
 
 
+def heed_ctrl_c() -> None:
+    """A shell's background job ignores Ctrl-C, and so does what it starts, these tests among them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_old_index(folder: Path) -> None:
     qa("index", folder=folder)
@@ -180,7 +185,9 @@ def test_ctrl_c_keeps_the_old_index(folder: Path) -> None:
         )
     screen, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (30, 90))
-    building = subprocess.Popen([QA, "index"], cwd=folder, stdout=subprocess.DEVNULL, stderr=terminal)
+    building = subprocess.Popen(
+        [QA, "index"], cwd=folder, stdout=subprocess.DEVNULL, stderr=terminal, preexec_fn=heed_ctrl_c
+    )
     os.close(terminal)
     shown = b""
     while b"embedding" not in shown:  # The bar says that the build is under way.
