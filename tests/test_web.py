@@ -114,6 +114,12 @@ def test_the_reasons_name_every_rank_and_a_comment_its_writer() -> None:
     assert "<td>1</td><td>3</td><td>–</td><td>4.2</td><td>Forty &lt;goats&gt; were seasick!</td>" in page
 
 
+def test_a_quote_of_two_paragraphs_is_one_with_its_number() -> None:
+    quote = Quote("It left.\r\n\r\nIt sank.", "a.txt", 0, 21, "", "", "body")
+    shown = answer_html(Answer("q", "", True, 0.9, (quote,)), 1, {"a.txt": "d"})
+    assert shown.startswith('<div class="answer"><p>It left. It sank. <button class="cite at-0-21-')
+
+
 def test_a_refusal_does_not_look_like_an_answer() -> None:
     quote = Quote("It left.", "a.txt", 0, 8, "A ferry", "2020-01-02", "body")
     refused = answer_html(Answer("q", "The articles do not answer this.", False, 0.1, (quote,)), 1, {"a.txt": "d"})

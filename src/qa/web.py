@@ -251,7 +251,8 @@ def answer_html(answer: Answer, shown: int, digests: Mapping[str, str]) -> str:
 
 def _paragraph(number: int, quote: Quote, digest: str, dated: bool) -> str:
     date = f"<b>{escaped(quote.date)}</b> " if dated else ""
-    return f"<p>{date}{escaped(quote.text)} {_cite(number, quote, digest)}</p>"
+    text = " ".join(quote.text.split())  # A blank line would part the quote from its number.
+    return f"<p>{date}{escaped(text)} {_cite(number, quote, digest)}</p>"
 
 
 def _why(answer: Answer) -> str:
