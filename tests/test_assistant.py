@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -8,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import qa
-from qa import Assistant, CorpusError, Passage, QAError, Quote, StoreError
+from qa import Assistant, CorpusError, Filters, Passage, QAError, Quote, StoreError
 from qa.assistant import MAX_QUESTION
-from qa.confidence import CALIBRATION, write_calibration
-from tests.conftest import CORPUS, Library
+from qa.confidence import CALIBRATION, Calibration, write_calibration
+from qa.store.sqlite import SqliteSnapshot
+from qa.types import NO_FILTERS
+from tests.conftest import CORPUS, Library, WordReranker
 from tests.test_documents import TEXTS
 from tests.test_segments import LINES
 
@@ -230,3 +233,174 @@ def test_the_corpus_is_not_touched_by_building(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in CORPUS.rglob("*")}
     qa.build_index(CORPUS, tmp_path / "store")
     assert {path: path.read_bytes() for path in CORPUS.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("filters", "admitted"),
+    [
+        (Filters(since="2024"), {"2024-01-26", "2024-01-27", "2025-05-04"}),
+        (Filters(since="2022-03", until="2022-03-29"), {"2022-03-28"}),
+        (Filters(until="2018"), {"2018-10-31"}),
+        (Filters(documents=("2022-03-30-neutrality.md", "2025-05-04-no-us-troops.md")), {"2022-03-30", "2025-05-04"}),
+        (Filters(since="2025", documents=("2022-03-30-neutrality.md", "2025-05-04-no-us-troops.md")), {"2025-05-04"}),
+    ],
+)
+def test_only_admitted_documents_are_found_and_all_of_them(
+    assistant: Assistant, filters: Filters, admitted: set[str]
+) -> None:
+    assert {p.date for p in assistant.retrieve("Mexico", 100, filters=filters)} == admitted
+    answer = assistant.ask("How many grenade launchers did the army seize?", filters=filters)
+    assert set() < {quote.date for quote in answer.quotes} <= {passage.date for passage in answer.passages} <= admitted
+    assert answer.answered == ("2024-01-26" in admitted)
+
+
+def test_a_filtered_retrieve_has_the_best_of_what_is_admitted(assistant: Assistant) -> None:
+    filters = Filters(until="2022")
+    every = assistant.retrieve("weapons", 100)
+    expected = {(p.source, p.start): p.ranks.logit for p in every if p.date < "2023"}
+    found = assistant.retrieve("weapons", 100, filters=filters)
+    assert {(p.source, p.start): p.ranks.logit for p in found} == pytest.approx(expected)
+    assert assistant.retrieve("weapons", 2, filters=filters) == found[:2]
+
+
+def test_a_follow_up_keeps_to_the_filters(assistant: Assistant) -> None:
+    question, earlier = "And who is the ambassador?", user("What do the articles say about Russian spies?")
+    filters = Filters(documents=("2022-03-28-salazar-and-koronelli.md",))
+    answer = assistant.ask(question, earlier, False, filters)
+    assert {quote.source for quote in answer.quotes} == set(filters.documents)
+    assert {passage.source for passage in answer.passages} == set(filters.documents)
+    assert answer.question == assistant.ask(question, earlier).question
+
+
+def test_filters_that_all_pass_change_nothing(assistant: Assistant, corpus_store: Path) -> None:
+    question, everything = "What do the articles say about Ken Salazar?", Filters(since="2018", until="2025")
+    assert assistant.ask(question, filters=everything) == assistant.ask(question)
+    assert assistant.retrieve(question, 5, True, everything) == assistant.retrieve(question, 5, True)
+    assert qa.ask(question, (), corpus_store, False, everything) == assistant.ask(question)
+    assert qa.retrieve(question, 5, corpus_store, True, everything) == assistant.retrieve(question, 5, True)
+
+
+def test_without_filters_no_catalogue_is_read(assistant: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(SqliteSnapshot, "entries")
+    for filters in (NO_FILTERS, Filters()):
+        assert assistant.retrieve("helicopters", 1, filters=filters)
+        assert assistant.ask("Who rejected the offer?", filters=filters).answered
+
+
+@pytest.mark.parametrize(
+    ("filters", "sentence"),
+    [
+        (
+            Filters(documents=("ferry.txt",)),
+            "The index has no document 'ferry.txt'; check how it is written, or run `qa index` to add what is new.",
+        ),
+        (
+            Filters(documents=("2022-03-30-neutrality.md", "ferry.txt"), outlets=("example.com", "\udcff")),
+            r"The index has no document 'ferry.txt' and no outlet 'example.com' and no outlet '\udcff'; "
+            "check how it is written, or run `qa index` to add what is new.",
+        ),
+        (Filters(since="2031"), "No article passes all of the filters; widen the dates, or leave a filter out."),
+        (
+            Filters(until="2021", documents=("2022-03-30-neutrality.md",)),
+            "No article passes all of the filters; widen the dates, or leave a filter out.",
+        ),
+    ],
+)
+def test_filters_that_none_passes_say_what_to_do(assistant: Assistant, filters: Filters, sentence: str) -> None:
+    for use in (assistant.ask, assistant.retrieve):
+        with pytest.raises(QAError) as raised:
+            use("Who rejected the offer?", filters=filters)
+        assert str(raised.value) == sentence
+
+
+def mixed(library: Library) -> Library:
+    """Dated and undated articles of a host and of two folders, one with comments and one with an odd address."""
+    for source, date, url in (
+        ("a.md", "2023-05-01", "https://www.example.com/a"),
+        ("boats/b.md", "2024-05-01", ""),
+        ("boats/c.md", "", "http://[odd"),
+        ("goats/d.md", "2024-06-01", "https://example.com/d"),
+        ("goats/e.md", "", ""),
+    ):
+        comments = (
+            "\n2 comments\n\n1. Jane\n\nForty goats were seasick!\n\n2. Al\n\nNo more goats.\n"
+            if "d.md" in source
+            else ""
+        )
+        story = f"# The ferry\n\nThe ferry of {source} carried forty goats on Monday.\n{comments}"
+        library.write(source, f"---\ndate: {date}\nurl: {url}\n---\n\n{story}")
+    library.build()
+    return library
+
+
+@pytest.mark.parametrize(
+    ("filters", "admitted"),
+    [
+        (Filters(outlets=("example.com",)), {"a.md", "goats/d.md"}),
+        (Filters(outlets=("boats",)), {"boats/b.md", "boats/c.md"}),
+        (Filters(outlets=("goats", "boats")), {"boats/b.md", "boats/c.md", "goats/e.md"}),
+        (Filters(since="0001"), {"a.md", "boats/b.md", "goats/d.md"}),
+        (Filters(until="9999", outlets=("boats",)), {"boats/b.md"}),
+        (Filters(documents=("goats/e.md", "boats/c.md", "none.md")), {"goats/e.md", "boats/c.md"}),
+    ],
+)
+def test_outlets_are_hosts_or_folders_and_the_undated_are_in_no_range(
+    library: Library, filters: Filters, admitted: set[str]
+) -> None:
+    assistant = mixed(library).assistant
+    assert {p.source for p in assistant.retrieve("ferry goats", filters=filters)} == admitted
+    answer = assistant.ask("What do the articles say about the ferry?", filters=filters)
+    assert set() < {quote.source for quote in answer.quotes} <= admitted
+
+
+def test_readers_of_admitted_articles_alone_speak(library: Library) -> None:
+    assistant = mixed(library).assistant
+    kinds = {
+        source: {quote.kind for quote in assistant.ask("What do readers say about goats?", filters=chosen).quotes}
+        for source in ("a.md", "goats/d.md")
+        for chosen in [Filters(documents=(source,))]
+    }
+    assert kinds == {"a.md": {"body"}, "goats/d.md": {"comment"}}
+
+
+def test_an_admitted_article_without_a_passage_answers_nothing(library: Library) -> None:
+    library.write("empty.txt", "\n")
+    assistant = mixed(library).assistant
+    alone = Filters(documents=("empty.txt",))
+    assert assistant.retrieve("goats", filters=alone) == []
+    answer = assistant.ask("goats", filters=alone)
+    assert (answer.answered, answer.quotes) == (False, ())
+
+
+def test_the_confidence_knows_how_many_passages_were_searched(library: Library) -> None:
+    mixed(library)
+    by_size = Calibration(offset=0, passage=0, sentence=0, cosine=0, missing=0, size=1)
+    assistant = Assistant(library.store, library.embedder, WordReranker(), by_size)
+    sizes = {
+        Filters(): 7,
+        Filters(documents=("goats/d.md",)): 3,
+        Filters(outlets=("example.com",)): 4,
+        Filters(documents=("a.md",)): 1,
+    }
+    for filters, size in sizes.items():
+        confidence = assistant.ask("ferry goats", filters=filters).confidence
+        assert confidence == pytest.approx(1 / (1 + math.exp(-math.log10(size))))
+
+
+def test_the_catalogue_is_that_of_the_newest_index(library: Library) -> None:
+    assistant = mixed(library).assistant
+    listed = [(entry.source, entry.outlet, entry.passages, entry.comments) for entry in assistant.entries()]
+    assert listed == [
+        ("a.md", "example.com", 1, 0),
+        ("boats/b.md", "boats", 1, 0),
+        ("boats/c.md", "boats", 1, 0),
+        ("goats/d.md", "example.com", 1, 2),
+        ("goats/e.md", "goats", 1, 0),
+    ]
+    assistant.entries().pop()
+    assert [entry.source for entry in assistant.entries()] == assistant.sources()
+    library.write("f.md", "The ferry\n\nThe ferry left at noon.\n")
+    with pytest.raises(QAError, match=r"^The index has no document 'f\.md'; .* run `qa index` to add what is new\.$"):
+        assistant.retrieve("ferry", filters=Filters(documents=("f.md",)))
+    library.build()
+    assert [p.source for p in assistant.retrieve("ferry", filters=Filters(documents=("f.md",)))] == ["f.md"]

@@ -136,7 +136,7 @@ def test_a_foreign_index_is_said_in_a_sentence(tmp_path: Path) -> None:
         (
             "colour = 1",
             {},
-            r"qa\.toml has a setting 'colour' that does not exist; use one of: cache, corpus, embedder, .*\.",
+            r"qa\.toml has a setting 'colour' that does not exist; use one of: auth, cache, corpus, embedder, .*\.",
         ),
         ("port = ", {}, r"qa\.toml cannot be read \(.*\); correct that line or remove the file\."),
         (
@@ -258,3 +258,42 @@ def test_eval_says_how_sure_its_shares_are_and_what_changed(tmp_path: Path, corp
 def test_ask_says_what_it_searched_when_that_differs(tmp_path: Path, corpus_store: Path) -> None:
     done = qa("ask", "How many granade launchers did the army seize?", "--store", corpus_store, folder=tmp_path)
     assert done.stdout.startswith("Searched as: How many grenade launchers did the army seize?\n\n“The army seized 56")
+
+
+def test_ask_and_retrieve_take_filters(corpus_store: Path) -> None:
+    range_of = ("--since", "2022-03", "--until", "2022")
+    found = qa("retrieve", "Mexico", "-k", 100, *range_of, "--store", corpus_store)
+    assert set(re.findall(r"^   (20\S+)\.md, characters", found.stdout, re.M)) == {
+        "2022-03-28-salazar-and-koronelli",
+        "2022-03-30-neutrality",
+        "2022-10-13-arms-for-ukraine",
+    }
+    only = ("--document", "2022-03-30-neutrality.md", "--document", "2018-10-31-helicopter-assembly.md")
+    asked = qa("ask", "Who rejected the offer?", *only, "--store", corpus_store)
+    assert asked.returncode == 0
+    assert set() < set(re.findall(r"^    (\S+), characters", asked.stdout, re.M)) <= {*only[1::2]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("ask", "Who?", "--since", "May"), r"'May' is no date; write a year, a month or a day: 2024, .*\."),
+        (
+            ("retrieve", "Who?", "--until", "2024-13"),
+            r"'2024-13' is no date; write a year, a month or a day: 2024, .*\.",
+        ),
+        (
+            ("ask", "Who?", "--since", "2025", "--until", "2024"),
+            r"The range from 2025 to 2024 is empty; put .* first\.",
+        ),
+        (
+            ("ask", "Who?", "--outlet", "example.com", "--outlet", "news"),
+            r"The index has no outlet 'example\.com' and no outlet 'news'; check .*, or run `qa index` to add .*\.",
+        ),
+        (("retrieve", "Who?", "--since", "2031"), r"No article passes all of the filters; widen the dates, or .*\."),
+    ],
+)
+def test_filters_that_let_nothing_through_are_said_in_a_sentence(
+    corpus_store: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    mended(qa(*arguments, "--store", corpus_store), sentence)

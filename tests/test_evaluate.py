@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +16,7 @@ from qa.evaluate import (
     Case,
     Change,
     Share,
+    append_case,
     below,
     calibrated,
     compare,
@@ -135,6 +139,59 @@ def test_a_line_that_is_no_case_is_named(tmp_path: Path, line: str) -> None:
     file.write_text('{"question": "a", "expected": "unanswerable"}\n\n' + line)
     with pytest.raises(QAError, match=r"q\.jsonl, line 3 is no case; write "):
         read_cases(file)
+
+
+KEPT = [
+    Case("¿Who left\u2028at noon? \x85 😀", ("forty goats", 'the "ferry"\n')),
+    Case("And the harbour?", (), ("Who left?", "When?")),
+]
+
+
+def test_a_case_that_is_added_is_read_again_and_its_note_stands_beside(tmp_path: Path) -> None:
+    file = tmp_path / "eval" / "mine" / "q.jsonl"
+    append_case(
+        file, KEPT[0], {"reason": "wrong quote", "said": "salt ☃", "question": "not this", "history": "nor this"}
+    )
+    append_case(file, KEPT[1], {})
+    assert read_cases(file) == KEPT
+    first, second = (json.loads(line) for line in file.read_bytes().split(b"\n")[:-1])
+    assert (first["reason"], first["said"]) == ("wrong quote", "salt ☃")
+    assert second == {"question": "And the harbour?", "history": ["Who left?", "When?"], "expected": "unanswerable"}
+    assert "☃" in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_an_added_case_has_a_line_of_its_own(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_bytes(b'{"question": "a", "expected": ["b"]}' + ending.encode())
+    append_case(file, KEPT[1], {"said": "\udcff"})
+    assert read_cases(file) == [Case("a", ("b",)), KEPT[1]]
+    assert file.read_bytes().count(b"\n") == 2
+
+
+def test_cases_added_at_once_are_all_kept(tmp_path: Path) -> None:
+    cases = [Case(f"{number} " + "x" * 5_000, ()) for number in range(40)]
+    threads = [threading.Thread(target=append_case, args=(tmp_path / "q.jsonl", case, {})) for case in cases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(case.question for case in read_cases(tmp_path / "q.jsonl")) == sorted(c.question for c in cases)
+
+
+def test_a_case_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(QAError, match=r"q\.jsonl cannot be written \(Not a directory\); make its folder writable\.$"):
+        append_case(tmp_path / "file" / "sub" / "q.jsonl", KEPT[0], {})
+    with pytest.raises(QAError, match=r"cannot be written \(Is a directory\)"):
+        append_case(tmp_path, KEPT[0], {})
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(QAError, match=r"cannot be written \(No space left on device\); make its folder writable\.$"):
+        append_case(tmp_path / "q.jsonl", KEPT[0], {})
+
+
+def full(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_the_projects_cases_quote_its_articles() -> None:

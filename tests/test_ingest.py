@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa import Assistant, documents, segments
+from qa import Assistant, documents, ingest, segments
 from qa.types import CorpusError, StoreError
 from tests.conftest import Library, WordEmbedder, WordReranker
 
@@ -163,6 +163,16 @@ def test_progress_counts_up_to_the_whole(library: Library) -> None:
     library.build(lambda *step: seen.append(step))
     assert [step for step in seen if step[0] == "reading"] == [("reading", n, 5) for n in range(6)]
     assert seen[-1] == ("embedding", 5, 5)
+
+
+def test_the_longest_texts_are_embedded_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "EMBED_BATCH", 2)
+    for words, source in ((5, "a.txt"), (9, "b.txt"), (7, "c.txt"), (3, "d.txt"), (8, "e.txt")):
+        library.write(source, f"{source}\n\nIt had {'very ' * words}old bolts.\n")
+    seen: list[tuple[str, int, int]] = []
+    assert library.build(lambda *step: seen.append(step)).embedded == 5
+    assert [text.count("very") for text in library.embedder.embedded] == [9, 8, 7, 5, 3]
+    assert [done for stage, done, _ in seen if stage == "embedding"] == [0, 2, 4, 5]
 
 
 def test_another_embedder_embeds_everything_again_and_says_so(library: Library) -> None:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from qa.search import RRF_K, fuse, readable
+from qa.search import RRF_K, fuse, readable, search
 from qa.types import Chunk, Span
-from tests.conftest import Library
+from tests.conftest import Library, WordReranker
 
 A, B, C = ("a.txt", 0), ("a.txt", 1), ("b.txt", 0)
 
@@ -71,3 +71,19 @@ def test_an_exact_word_of_the_question_counts_beside_the_reranker(library: Libra
     assert [(p.source, p.ranks.lexical) for p in passages] == [("b.txt", 1), ("a.txt", 0)]
     assert passages[0].score == pytest.approx(passages[0].ranks.logit + 2.0)
     assert passages[1].score == passages[1].ranks.logit
+
+
+def test_both_rankings_are_of_the_sources_that_are_asked(library: Library) -> None:
+    for name, load in (("a", "goats"), ("b", "goats and hay"), ("c", "hay")):
+        library.write(f"{name}.txt", f"A ferry\n\nThe ferry carried {load} to the island at noon.\n")
+    library.build()
+    with library.store.snapshot() as snapshot:
+
+        def found(sources: tuple[str, ...] | None) -> list[tuple[str, int, int]]:
+            passages = search(snapshot, library.embedder, WordReranker(), "goats", 10, sources=sources)
+            return [(passage.source, passage.ranks.dense, passage.ranks.lexical) for passage in passages]
+
+        assert found(None) == [("a.txt", 1, 1), ("b.txt", 2, 2), ("c.txt", 3, 0)]
+        assert found(("b.txt", "c.txt")) == [("b.txt", 1, 1), ("c.txt", 2, 0)]
+        assert found(("c.txt",)) == [("c.txt", 1, 0)]
+        assert found(()) == []

@@ -14,11 +14,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from qa import Passage
+from qa import Entry, Passage
 from qa.store import open_store
 from qa.store.sqlite import lexical_query
-from qa.types import QAError, StoreError
+from qa.types import Kind, QAError, StoreError
 from tests.conftest import ROOT, Library
 
 STORY = "A ferry\n\nThe ferry number {n} left at noon on Monday. It carried {n} goats.\n"
@@ -269,3 +271,118 @@ def test_words_are_found_without_accents_and_in_other_forms(library: Library) ->
     with library.store.snapshot() as snapshot:
         first = {q: snapshot.lexical(q, ("body",), 1)[0][0][0] for q in ("Lopez en Culiacan", "a soldier shoots")}
     assert first == {"Lopez en Culiacan": "a.txt", "a soldier shoots": "b.txt"}
+
+
+FERRY = """---
+title: The ferry
+date: 2024-03-05
+url: https://www.example.com/ferry
+author: Jane Doe
+---
+
+The ferry left at noon on Monday, and nobody was hurt at all on the way over.
+
+2 comments
+
+1. Jane
+
+Forty goats were seasick!
+
+2. Al
+
+No more goats.
+"""
+
+
+def test_the_catalogue_lists_every_document_with_its_counts(library: Library) -> None:
+    library.write("news/ferry.md", FERRY)
+    library.write("empty.txt", "\n")
+    library.write("b.txt", STORY)
+    library.build()
+    with library.store.snapshot() as snapshot:
+        digests = [snapshot.document(source).digest for source in snapshot.sources()]
+        assert snapshot.entries() == [
+            Entry("b.txt", "A ferry", "", "", "", digests[0], 1, 0),
+            Entry("empty.txt", "", "", "", "", digests[1], 0, 0),
+            Entry(
+                "news/ferry.md",
+                "The ferry",
+                "2024-03-05",
+                "https://www.example.com/ferry",
+                "Jane Doe",
+                digests[2],
+                1,
+                2,
+            ),
+        ]
+        assert sum(entry.passages + entry.comments for entry in snapshot.entries()) == snapshot.size
+
+
+def test_the_catalogue_is_gathered_once_a_generation(library: Library) -> None:
+    filled(library, many=2)
+    with library.store.snapshot() as one, library.store.snapshot() as other:
+        assert one.entries() is other.entries()
+        assert len(one.entries()) == 2
+        library.write("new.txt", STORY)
+        library.build()
+        with library.store.snapshot() as new:
+            assert [entry.source for entry in new.entries()] == ["0.txt", "1.txt", "new.txt"]
+        assert [entry.source for entry in one.entries()] == ["0.txt", "1.txt"]
+
+
+@pytest.fixture(scope="module")
+def harbour(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Articles that share most words, two of them twins, some with comments, one without any text."""
+    library = Library(tmp_path_factory.mktemp("harbour"))
+    told = "The ferry number {n} left at noon. It carried {goats}.\n"
+    for number in range(8):
+        text = "".join(told.format(n=number + part, goats="goats " * (part % 3) + "hay") for part in range(9))
+        library.write(
+            f"ü/{number}.txt", f"A ferry\n\n{text}\n2 comments\n\n1. Jane\n\nGoats {number}!\n\n2. Al\n\nHay.\n"
+        )
+    for twin in ("twin.txt", "tw\"in'.txt"):
+        library.write(twin, STORY)
+    library.write("empty.txt", "\n")
+    library.build()
+    return library
+
+
+SOURCES = [*(f"ü/{number}.txt" for number in range(8)), "twin.txt", "tw\"in'.txt", "empty.txt", "unknown.txt"]
+ALL_KINDS: tuple[Kind, ...] = ("body", "comment")
+
+
+@settings(deadline=None)
+@given(
+    question=st.lists(st.sampled_from("ferry number 3 5 noon goats hay Jane left".split()), min_size=1).map(" ".join),
+    kinds=st.lists(st.sampled_from(ALL_KINDS), min_size=1, unique=True),
+    k=st.integers(1, 60),
+    sources=st.lists(st.sampled_from(SOURCES)),
+)
+def test_with_sources_the_best_are_those_of_brute_force(
+    harbour: Library, question: str, kinds: list[Kind], k: int, sources: list[str]
+) -> None:
+    vector = harbour.embedder.embed_question(question)
+    with harbour.store.snapshot() as snapshot:
+        every = snapshot.chunks([key for key, _ in snapshot.dense(vector, ALL_KINDS, snapshot.size)])
+        assert len(every) == snapshot.size
+        among = [chunk for chunk in every if chunk.source in sources and chunk.kind in kinds]
+        cosines = harbour.embedder.embed([chunk.context for chunk in among]) @ vector
+        own = {chunk.key: float(cosine) for chunk, cosine in zip(among, cosines, strict=True)}
+        nearest = snapshot.dense(vector, kinds, k, sources)
+        # Equal chunks may stand for one another, so the scores are compared, and each with its own chunk's.
+        assert [score for _, score in nearest] == pytest.approx(sorted(own.values(), reverse=True)[:k], abs=1e-6)
+        assert {key: own[key] for key, _ in nearest} == pytest.approx(dict(nearest), abs=1e-6)
+        assert len(dict(nearest)) == len(nearest)
+        ranked = snapshot.lexical(question, kinds, snapshot.size)
+        assert snapshot.lexical(question, kinds, k, sources) == [hit for hit in ranked if hit[0] in own][:k]
+
+
+def test_no_sources_are_not_all_of_them(harbour: Library) -> None:
+    vector = harbour.embedder.embed_question("ferry goats")
+    with harbour.store.snapshot() as snapshot:
+        for none in ((), ("unknown.txt",), ("empty.txt",)):
+            assert snapshot.dense(vector, ALL_KINDS, 5, none) == []
+            assert snapshot.lexical("ferry goats", ALL_KINDS, 5, none) == []
+        everything = snapshot.sources()
+        assert snapshot.dense(vector, ALL_KINDS, 50, everything) == snapshot.dense(vector, ALL_KINDS, 50)
+        assert snapshot.lexical("ferry", ALL_KINDS, 50, everything) == snapshot.lexical("ferry", ALL_KINDS, 50)

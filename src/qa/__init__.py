@@ -15,10 +15,13 @@ from qa.assistant import Assistant, build_index
 from qa.conversation import Message
 from qa.settings import Settings
 from qa.types import (
+    NO_FILTERS,
     Answer,
     BuildReport,
     CorpusError,
     Document,
+    Entry,
+    Filters,
     ModelError,
     Passage,
     QAError,
@@ -34,6 +37,8 @@ __all__ = [
     "BuildReport",
     "CorpusError",
     "Document",
+    "Entry",
+    "Filters",
     "ModelError",
     "Passage",
     "QAError",
@@ -49,17 +54,31 @@ __all__ = [
 
 
 def retrieve(
-    question: str, k: int = 10, store: str | Path | None = None, include_comments: bool = False
+    question: str,
+    k: int = 10,
+    store: str | Path | None = None,
+    include_comments: bool = False,
+    filters: Filters = NO_FILTERS,
 ) -> list[Passage]:
-    """The `k` best passages of an index, best first; `store` defaults to the settings'."""
-    return _assistant(store).retrieve(question, k, include_comments)
+    """The `k` best passages of an index, best first; `store` defaults to the settings'.
+
+    Only documents that pass the `filters` are asked; QAError when none passes.
+    """
+    return _assistant(store).retrieve(question, k, include_comments, filters)
 
 
 def ask(
-    question: str, history: Sequence[Message] = (), store: str | Path | None = None, include_comments: bool = False
+    question: str,
+    history: Sequence[Message] = (),
+    store: str | Path | None = None,
+    include_comments: bool = False,
+    filters: Filters = NO_FILTERS,
 ) -> Answer:
-    """The answer of an index to a question; `history` holds earlier messages as {"role": …, "content": …}."""
-    return _assistant(store).ask(question, history, include_comments)
+    """The answer of an index to a question; `history` holds earlier messages as {"role": …, "content": …}.
+
+    Only documents that pass the `filters` are asked; QAError when none passes.
+    """
+    return _assistant(store).ask(question, history, include_comments, filters)
 
 
 def _assistant(store: str | Path | None) -> Assistant:

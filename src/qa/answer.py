@@ -117,7 +117,7 @@ def answer(
     """The answer that passages, found for a standalone question and best first, give to what was `said`.
 
     Its sentences must answer what was said: what the standalone question carries along would else answer itself.
-    `searched` is how many passages the index holds.
+    `searched` is how many passages those were found among.
     """
     near = [passage for passage in passages if passage.score >= passages[0].score - NEAR]
     several = aim.several and len({_voice(passage) for passage in near}) > 1

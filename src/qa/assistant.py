@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from qa.conversation import Message, standalone
 from qa.settings import Settings
 from qa.store import open_store
 from qa.types import (
+    NO_FILTERS,
     Answer,
     BuildReport,
     Document,
     Embedder,
+    Entry,
+    Filters,
     Kind,
     Passage,
     Progress,
@@ -66,25 +69,38 @@ class Assistant:
         embedder = models.load_embedder(settings)
         return cls(where, embedder, models.load_reranker(settings, embedder), calibration)
 
-    def retrieve(self, question: str, k: int = 10, include_comments: bool = False) -> list[Passage]:
-        """The `k` best passages (1 to 100), best first."""
+    def retrieve(
+        self, question: str, k: int = 10, include_comments: bool = False, filters: Filters = NO_FILTERS
+    ) -> list[Passage]:
+        """The `k` best passages (1 to 100) of the documents that pass, best first; QAError when none passes."""
         if not 1 <= k <= MAX_PASSAGES:
             raise QAError(f"{k} passages cannot be retrieved; ask for a number from 1 to {MAX_PASSAGES}.")
         asked = self._fitting(checked(question))
         with self._snapshot() as snapshot:
-            return self._search(snapshot, self._worded(asked, snapshot), k, include_comments)
+            sources, _ = _scope(snapshot, filters)
+            return self._search(snapshot, self._worded(asked, snapshot), k, include_comments, sources)
 
-    def ask(self, question: str, history: Sequence[Message] = (), include_comments: bool = False) -> Answer:
-        """The answer, or the refusal, to a question; `history` holds the earlier messages (role, content)."""
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        include_comments: bool = False,
+        filters: Filters = NO_FILTERS,
+    ) -> Answer:
+        """The answer, or the refusal, that the documents that pass give to a question; QAError when none passes.
+
+        `history` holds the earlier messages (role, content).
+        """
         typed = self._fitting(checked(question))
         with self._snapshot() as snapshot:
+            sources, searched = _scope(snapshot, filters)
             said = self._worded(typed, snapshot)
             asked = self._worded(standalone(typed, history), snapshot)
             if self._embedder.count(asked) > self._embedder.window:
                 asked = said
             aim = aim_of(said)
             k = answers.SPREAD if aim.several else answers.READ
-            passages = self._search(snapshot, asked, k, include_comments, early=not aim.several)
+            passages = self._search(snapshot, asked, k, include_comments, sources, early=not aim.several)
             return answers.answer(
                 asked,
                 topic(said),
@@ -92,7 +108,7 @@ class Assistant:
                 passages,
                 self._reranker,
                 self.calibration,
-                snapshot.size,
+                searched,
                 lambda passage: _around(snapshot, passage),
             )
 
@@ -127,16 +143,48 @@ class Assistant:
         with self._store.snapshot() as snapshot:
             return snapshot.sources()
 
-    def _search(
-        self, snapshot: Snapshot, question: str, k: int, include_comments: bool, early: bool = False
-    ) -> list[Passage]:
-        # Where no reader has commented, the articles are asked.
-        comments = aim_of(question).comments and self._ranked(snapshot, topic(question), k, search.COMMENTS, early)
-        kinds = search.BOTH if include_comments else search.ARTICLES
-        return comments or self._ranked(snapshot, topic(question), k, kinds, early)
+    def entries(self) -> list[Entry]:
+        """The catalogue: all indexed documents with what they say of themselves, by name."""
+        with self._store.snapshot() as snapshot:
+            return list(snapshot.entries())
 
-    def _ranked(self, snapshot: Snapshot, question: str, k: int, kinds: tuple[Kind, ...], early: bool) -> list[Passage]:
-        return search.search(snapshot, self._embedder, self._reranker, question, k, kinds, early)
+    def _search(
+        self,
+        snapshot: Snapshot,
+        question: str,
+        k: int,
+        include_comments: bool,
+        sources: Collection[str] | None,
+        early: bool = False,
+    ) -> list[Passage]:
+        def ranked(kinds: tuple[Kind, ...]) -> list[Passage]:
+            asked = topic(question)
+            return search.search(snapshot, self._embedder, self._reranker, asked, k, kinds, early, sources)
+
+        # Where no reader has commented, the articles are asked.
+        comments = aim_of(question).comments and ranked(search.COMMENTS)
+        return comments or ranked(search.BOTH if include_comments else search.ARTICLES)
+
+
+def _scope(snapshot: Snapshot, filters: Filters) -> tuple[Collection[str] | None, int]:
+    """The sources that are asked (None: all), and how many chunks they have; QAError when no document passes."""
+    if filters == NO_FILTERS:
+        return None, snapshot.size
+    entries = snapshot.entries()
+    admitted = [entry for entry in entries if filters.admits(entry)]
+    if not admitted:
+        raise _none_admitted(filters, entries)
+    return {entry.source for entry in admitted}, sum(entry.passages + entry.comments for entry in admitted)
+
+
+def _none_admitted(filters: Filters, entries: Sequence[Entry]) -> QAError:
+    sources, outlets = {entry.source for entry in entries}, {entry.outlet for entry in entries}
+    unknown = [f"no document {name!r}" for name in filters.documents if name not in sources]
+    unknown += [f"no outlet {name!r}" for name in filters.outlets if name not in outlets]
+    if unknown:
+        has = f"The index has {' and '.join(unknown)}"
+        return QAError(f"{has}; check how it is written, or run `qa index` to add what is new.")
+    return QAError("No article passes all of the filters; widen the dates, or leave a filter out.")
 
 
 def _around(snapshot: Snapshot, passage: Passage) -> tuple[str, Span]:

@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from qa.settings import Settings
-from qa.types import Answer, BuildReport, Passage, Progress, QAError, Quote
+from qa.types import Answer, BuildReport, Filters, Passage, Progress, QAError, Quote
 
 WIDTH = 100
 """Columns of printed text."""
@@ -60,10 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     ask = command("ask", _ask, "Answer a question with quotes.")
     ask.add_argument("question")
     ask.add_argument("--comments", action="store_true", help="let readers' comments answer too")
+    _add_filters(ask)
     retrieve = command("retrieve", _retrieve, "Print the passages nearest to a question.")
     retrieve.add_argument("question")
     retrieve.add_argument("-k", type=int, default=5, help="how many (default: %(default)s)")
     retrieve.add_argument("--comments", action="store_true", help="search readers' comments too")
+    _add_filters(retrieve)
     chat = command("chat", _chat, "Serve the chat page.")
     chat.add_argument("--corpus", type=Path, help="the folder of articles that 'rebuild index' reads")
     chat.add_argument("--port", help="the port of the page")
@@ -73,6 +75,18 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--calibrate", action="store_true", help="fit the confidence of this index to the outcome")
     command("doctor", _doctor, "Say what is installed, what the index holds, and what to run if something is missing.")
     return parser
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
+    several: dict[str, Any] = {"action": "append", "default": []}
+    parser.add_argument("--since", default="", metavar="DATE", help="only articles from this year, month or day on")
+    parser.add_argument("--until", default="", metavar="DATE", help="only articles up to this year, month or day")
+    parser.add_argument("--outlet", **several, metavar="NAME", help="only articles of this host or folder; repeatable")
+    parser.add_argument("--document", **several, metavar="FILE", help="only this article; repeatable")
+
+
+def _filters(options: argparse.Namespace) -> Filters:
+    return Filters(options.since, options.until, tuple(options.outlet), tuple(options.document))
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -101,8 +115,8 @@ def _index(options: argparse.Namespace, settings: Settings) -> int:
 def _ask(options: argparse.Namespace, settings: Settings) -> int:
     from qa.assistant import Assistant, checked
 
-    question = checked(options.question)
-    answer = Assistant.open(settings=settings).ask(question, include_comments=options.comments)
+    question, filters = checked(options.question), _filters(options)
+    answer = Assistant.open(settings=settings).ask(question, (), options.comments, filters)
     if answer.question != question:
         print(f"Searched as: {_printable(answer.question)}\n")
     print(_answer(answer))
@@ -112,7 +126,8 @@ def _ask(options: argparse.Namespace, settings: Settings) -> int:
 def _retrieve(options: argparse.Namespace, settings: Settings) -> int:
     from qa.assistant import Assistant
 
-    passages = Assistant.open(settings=settings).retrieve(options.question, options.k, options.comments)
+    filters = _filters(options)
+    passages = Assistant.open(settings=settings).retrieve(options.question, options.k, options.comments, filters)
     for number, passage in enumerate(passages, 1):
         place = f"{_printable(passage.source)}, characters {passage.start}-{passage.end}"
         print(f"{number}. {_titled(passage.title, passage.date)}\n   {place}\n   {_why(passage)}")

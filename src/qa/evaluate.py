@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,12 +71,41 @@ class Result:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of a file of JSON lines: {"question", "expected": [words, …] or "unanswerable", "history": […]}."""
+    """The cases of a file of JSON lines: {"question", "expected": [words, …] or "unanswerable", "history": […]}.
+
+    Other keys are for people to read.
+    """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")  # Not splitlines(), which also cuts at U+2028 inside a question.
     except (OSError, UnicodeDecodeError) as error:
         raise QAError(f"{path} cannot be read ({error}); name a file of questions in UTF-8.") from error
     return [_case(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def append_case(path: Path, case: Case, note: Mapping[str, str]) -> None:
+    """Add a case to a file that `read_cases` reads, with a note in keys of its own; the folder is made where missing.
+
+    The line is appended whole, also beside other writers. QAError when it cannot be written.
+    """
+    row = {"question": case.question, "history": case.history, "expected": case.expected or "unanswerable"}
+    line = json.dumps({**row, **note, **row}, ensure_ascii=False) + "\n"  # A note takes no key of the case.
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+", buffering=0) as file:  # Unbuffered: one write, which "a" (O_APPEND) puts at the end.
+            data = (_line_break(file) + line).encode("utf-8", "replace")
+            if file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise QAError(f"{path} cannot be written ({error.strerror}); make its folder writable.") from error
+
+
+def _line_break(file: io.FileIO) -> str:
+    """What ends the last line of a file, where an editor has not."""
+    if not file.tell():
+        return ""
+    file.seek(-1, os.SEEK_END)
+    return "" if file.read() == b"\n" else "\n"
 
 
 def read_floors(path: Path) -> dict[str, float]:

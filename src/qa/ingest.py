@@ -22,8 +22,13 @@ from qa.types import (
     Writer,
 )
 
-EMBED_BATCH = 256
-"""Texts between two signs of progress; long enough for texts of one length to be found together."""
+EMBED_BATCH = 32
+"""Texts between two signs of progress, where a build can be cancelled: about a second of two cores.
+
+In the order of the corpus, the few texts of one length in a batch are filled up to whole forward passes: 1,536 chunks
+of news took 37.4 a second with 64, 40.4 with 128 and 42.1 with 256, which needs 6.6 s a batch. With the longest first
+(see `_embed_missing`) 16, 32 and 64 take the same time, within 1.5%, for 8% fewer filled tokens than 256 has without.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,8 @@ def read_labelled(corpus: Path, source: str) -> tuple[Document, tuple[Segment, .
 
 
 def _embed_missing(writer: Writer, embedder: Embedder, say: Progress) -> int:
-    todo = writer.missing()
+    # The longest first: texts of one length come together, and the time that is left is not promised too short.
+    todo = sorted(writer.missing(), key=lambda row: embedder.count(row[1]), reverse=True)
     for done in range(0, len(todo), EMBED_BATCH):
         say("embedding", done, len(todo))
         batch = todo[done : done + EMBED_BATCH]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from qa.chunks import sentences
 from qa.types import Chunk, ChunkKey, Embedder, Kind, Passage, Ranks, Reranker, Snapshot, title_context
@@ -42,14 +42,16 @@ def search(
     k: int,
     kinds: tuple[Kind, ...] = ARTICLES,
     early: bool = False,
+    sources: Collection[str] | None = None,
 ) -> list[Passage]:
-    """The `k` best passages, best first; equal scores stand in the order of source and position.
+    """The `k` best passages of `sources` (None: of all), best first; equal scores stand in the order of source and
+    position.
 
     The score is the reranker's logit and what BM25 adds to it. With `early`, reranking ends when it has found enough.
     """
     vector = embedder.embed_question(question)
-    cosines = dict(snapshot.dense(vector, kinds, CANDIDATES))
-    bm25 = dict(snapshot.lexical(question, kinds, CANDIDATES))
+    cosines = dict(snapshot.dense(vector, kinds, CANDIDATES, sources))
+    bm25 = dict(snapshot.lexical(question, kinds, CANDIDATES, sources))
     dense, lexical = list(cosines), list(bm25)
     chunks = snapshot.chunks([key for key, _ in fuse(dense, lexical)[: max(k, RERANKED)]])
     logits = _judged(reranker, question, [readable(chunk) for chunk in chunks], early)

@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,15 @@ class Settings:
     """Where unpacked token tables are kept."""
     port: int = 7860
     """The port that the page is served on."""
+    host: str = "127.0.0.1"
+    """The address that the page is served on; any but this machine's own needs `auth`."""
+    auth: str = field(default="", repr=False)
+    """"name:password", asked of everybody who opens the page or calls it; "" asks nobody."""
+
+    @property
+    def local(self) -> bool:
+        """Whether the page is served to this machine alone."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ, file: str | Path = "qa.toml", **given: Any) -> Settings:
@@ -71,6 +80,8 @@ def _typed(name: str, value: Any) -> Any:
         if not re.fullmatch("[0-9]{1,5}", str(value)) or not 0 < int(value) < 65536:
             raise QAError(f"The port '{value}' is not a number from 1 to 65535; set QA_PORT to one that is free.")
         return int(value)
+    if name == "auth" and str(value) and not re.fullmatch("[^:]+:.{8,}", str(value)):
+        raise QAError("QA_AUTH is not a name, a colon and a password of 8 characters or more; set it so, or unset it.")
     return str(value)
 
 

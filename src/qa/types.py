@@ -12,10 +12,13 @@ The error tree; every message is one sentence that ends with what to do:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, Protocol, TypeAlias
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +81,77 @@ class Document:
     url: str
     author: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document as a catalogue lists it; `passages` and `comments` count its chunks of either kind."""
+
+    source: str
+    title: str
+    date: str
+    url: str
+    author: str
+    digest: str
+    passages: int
+    comments: int
+
+    @property
+    def outlet(self) -> str:
+        """Who brought it out: the host of its address, else the folder that it is in, else ""."""
+        try:
+            host = (urlsplit(self.url).hostname or "").removeprefix("www.")
+        except ValueError:
+            host = ""
+        folder, slash, _ = self.source.rpartition("/")
+        return host or (folder if slash else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which documents are asked; what is empty leaves all in, and a document must pass everything else.
+
+    `since` and `until` are a year, a month or a day in ISO 8601 ("2024", "2024-03", "2024-03-05"), both included; a
+    document without a date is in no range. `outlets` are those of `Entry.outlet`, `documents` are sources; any one of
+    them will do (one may be given as it is). QAError when a date is none, or when `until` is before `since`.
+    """
+
+    since: str = ""
+    until: str = ""
+    outlets: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is no date, at once; a single name, or a list of them, becomes a tuple."""
+        for field in ("outlets", "documents"):
+            names = getattr(self, field)
+            object.__setattr__(self, field, (names,) if isinstance(names, str) else tuple(names))
+        for day in (self.since, self.until):
+            _check_day(day)
+        if self.until and self.until < self.since[: len(self.until)]:
+            raise QAError(f"The range from {self.since} to {self.until} is empty; put the earlier date first.")
+
+    def admits(self, entry: Entry) -> bool:
+        """Whether a document is asked."""
+        dated = bool(entry.date) or not (self.since or self.until)
+        begun = not self.since or entry.date >= self.since
+        ended = not self.until or entry.date[: len(self.until)] <= self.until
+        from_outlet = not self.outlets or entry.outlet in self.outlets
+        return dated and begun and ended and from_outlet and (not self.documents or entry.source in self.documents)
+
+
+def _check_day(day: str) -> None:
+    try:
+        if day and not re.fullmatch(r"\d{4}(?:-\d{2}){0,2}", day, re.ASCII):
+            raise ValueError
+        if day:
+            date.fromisoformat(f"{day}-01-01"[:10])
+    except ValueError as error:
+        raise QAError(f"'{day}' is no date; write a year, a month or a day: 2024, 2024-03 or 2024-03-05.") from error
+
+
+NO_FILTERS = Filters()
+"""Every document is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,11 +370,18 @@ class Snapshot(Protocol):
     def segments(self, source: str) -> tuple[Segment, ...]:
         """The labelled parts of a document, in order."""
 
-    def dense(self, vector: Vectors, kinds: Sequence[Kind], k: int) -> list[tuple[ChunkKey, float]]:
-        """The `k` nearest chunks by cosine, best first; `vector` has shape (dimension,)."""
+    def entries(self) -> Sequence[Entry]:
+        """The catalogue: every document with its counts, by source."""
 
-    def lexical(self, question: str, kinds: Sequence[Kind], k: int) -> list[tuple[ChunkKey, float]]:
-        """The `k` best chunks by BM25, best first."""
+    def dense(
+        self, vector: Vectors, kinds: Sequence[Kind], k: int, sources: Collection[str] | None = None
+    ) -> list[tuple[ChunkKey, float]]:
+        """The `k` nearest chunks of `sources` (None: of all) by cosine, best first; `vector` has shape (dimension,)."""
+
+    def lexical(
+        self, question: str, kinds: Sequence[Kind], k: int, sources: Collection[str] | None = None
+    ) -> list[tuple[ChunkKey, float]]:
+        """The `k` best chunks of `sources` (None: of all) by BM25, best first."""
 
     def chunks(self, keys: Sequence[ChunkKey]) -> list[Chunk]:
         """The chunks of these names, in the order asked for."""

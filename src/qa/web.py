@@ -1,93 +1,95 @@
-"""The chat page; the only file that imports gradio.
+"""The page people ask on; the only file that imports gradio.
 
-Article text reaches the page through `escaped` alone. The page asks nothing of any other host: fonts are the system's,
-analytics are off, style and script are served from here.
+The page asks nothing of any other host: fonts are the system's, analytics are off, style and script are served from
+here. A conversation is kept by the browser alone: it comes with every question and goes back with the answer.
 """
 
 from __future__ import annotations
 
-import html
-import re
+import json
 import socket
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 import gradio as gr
+from gradio.components.chatbot import ExampleMessage
+from gradio.events import api as tool_endpoint
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from qa import api, library, markup, views
 from qa.assistant import Assistant, build_index, checked
-from qa.conversation import plain_text
+from qa.builds import Build
+from qa.guard import Guard
 from qa.settings import Settings
-from qa.types import Answer, BuildReport, Document, Kind, QAError, Quote, Segment, Span
+from qa.texts import LANGUAGES, Words, words
+from qa.transcript import Turn, from_plain, to_plain
+from qa.types import Filters, QAError
 
 STATIC = Path(__file__).parent / "static"
 
-HOST = "127.0.0.1"
-"""The page has no passwords, so it is served to this machine alone."""
+CONCURRENCY = 4
+"""Questions answered side by side, on the page and by the API; see "Twenty people at once" in BENCHMARKS.md."""
 
-STREAM_SECONDS = 0.15
-"""Between one quote and the next, so that an answer is seen to grow; it is complete before the first is shown."""
+CHOICES = 1_000
+"""Articles that the filter offers; a browser lists no more in comfort."""
 
-CONCURRENCY = 8
-"""Questions answered side by side; Gradio's own default is one."""
+TICK = 0.3
+"""Seconds between two looks at a rebuild."""
 
-EXAMPLES = {
-    "How many grenade launchers did the army seize?": "2024-01-26-army-weapons-with-cartels.md",
-    "Who rejected the offer of US troops?": "2025-05-04-no-us-troops.md",
-    "Which helicopter may be assembled in Mexico?": "2018-10-31-helicopter-assembly.md",
-    "Why does Mexico stay neutral over the war in Ukraine?": "2022-03-30-neutrality.md",
-}
-"""Questions about the articles that come with the project, each with the one that answers."""
+LABELS = gr.I18n(**{language: dict(table) for language, table in LANGUAGES.items()})
+"""Our words as Gradio's browser side looks them up, by the browser's language."""
 
-WHY_PASSAGES = 6
-WHY_WIDTH = 90
-"""Passages, and characters of each, that "Why this answer?" shows."""
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+"""How every event of the page is set: it is nobody's tool."""
 
-WELCOME = "Ask about the articles. Every sentence of an answer is a quote; its number opens the article at that place."
-
-NO_SOURCE = '<p class="hint">The article behind a quote is shown here.</p>'
-
-Message = dict[str, Any]
+FILTERED: dict[str, Any] = {**PRIVATE, "preprocess": False}
+"""How an event that takes the filters is set: an article that was chosen may be gone since, and Gradio's own check
+would say so with the names of all others, as HTML."""
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
-    """What the page shows next: the conversation, the article beside it, and what was searched where that is not what
-    was typed.
-    """
-
-    messages: list[Message]
-    source: str
-    searched: str = ""
+# --- serving ----------------------------------------------------------------------------------------------------------
 
 
 def serve(settings: Settings) -> None:
-    """Serve the page until it is interrupted; QAError when there is no index or the port is taken."""
-    _check_port(settings.port)  # Before weights are loaded: what is wrong is said at once.
-    page = build_page(Assistant.open(settings=settings), settings)
-    print(f"Verbatim answers on http://{HOST}:{settings.port} (Ctrl-C ends it)", flush=True)  # noqa: T201
-    page.queue(default_concurrency_limit=CONCURRENCY).launch(**launch_options(settings))
+    """Serve the page until it is interrupted; QAError when there is no index, the port is taken, or the address can be
+    reached from outside and no password is set.
+    """
+    if not settings.local and not settings.auth:
+        raise QAError(
+            f"On {settings.host} others could read the articles and remove them; set QA_AUTH to a name, a colon and a "
+            "password, or QA_HOST to 127.0.0.1."
+        )
+    _check_port(settings)  # Before weights are loaded: what is wrong is said at once.
+    assistant = Assistant.open(settings=settings)
+    page = build_page(assistant, settings)
+    if not settings.local:
+        print(  # noqa: T201
+            f"WARNING: whoever reaches {settings.host}:{settings.port} and has the password can read, add and remove "
+            "articles, and the password travels unencrypted; put a proxy with HTTPS before it.",
+            file=sys.stderr,
+        )
+    print(f"Verbatim answers on http://{settings.host}:{settings.port} (Ctrl-C ends it)", flush=True)  # noqa: T201
+    page.queue(default_concurrency_limit=CONCURRENCY).launch(**launch_options(settings, assistant))
 
 
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
+def _check_port(settings: Settings) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((settings.host, settings.port))
         except OSError as error:
-            raise QAError(f"Port {port} cannot be used ({error.strerror}); set QA_PORT to one that is free.") from error
+            place = f"Port {settings.port}" if settings.local else f"Port {settings.port} of {settings.host}"
+            raise QAError(f"{place} cannot be used ({error.strerror}); set QA_PORT to one that is free.") from error
 
 
-def launch_options(settings: Settings) -> dict[str, Any]:
-    """How the page is served: to this machine alone, with everything it needs, and telling nobody."""
+def launch_options(settings: Settings, assistant: Assistant) -> dict[str, Any]:
+    """How the page is served: to this machine unless told otherwise, with everything it needs, and telling nobody."""
     return {
-        "server_name": HOST,
+        "server_name": settings.host,
         "server_port": settings.port,
         "share": False,
         "ssr_mode": False,
@@ -95,241 +97,571 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "enable_monitoring": False,
         "footer_links": [],
         "quiet": True,
-        "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        "mcp_server": True,
+        "max_file_size": library.MAX_UPLOAD,
+        "i18n": LABELS,
+        "theme": _theme(),
         "css_paths": STATIC / "page.css",
-        "app_kwargs": {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])]},
+        "head": f"<script>{_head_script()}</script>",
+        "app_kwargs": {
+            "openapi_url": None,
+            "middleware": [Middleware(Guard, local=settings.local, auth=settings.auth)],
+            "routes": api.routes(api.tools(assistant), CONCURRENCY),
+        },
     }
 
 
+def _theme() -> gr.themes.Base:
+    """Gradio's plain theme with the system's fonts, and with contrasts of at least 4.5 where its own are less."""
+    theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    return theme.set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_800",
+        input_background_fill="*background_fill_primary",
+        input_background_fill_dark="*background_fill_primary",
+        input_border_color="*neutral_400",
+        input_border_color_dark="*neutral_500",
+        input_border_width="1px",
+        input_border_width_dark="1px",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+    )
+
+
+def _head_script() -> str:
+    """What is there before any part of the page: our words, the conversations, dialogs."""
+    tables = json.dumps({language: dict(table) for language, table in LANGUAGES.items()})
+    return _script("page").replace("TABLES", tables.replace("</", "<\\/"))
+
+
+def _script(name: str) -> str:
+    return (STATIC / f"{name}.js").read_text("utf-8")
+
+
+def _spoken(request: gr.Request) -> Words:
+    return words(request.headers.get("accept-language", ""))
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+Updates = dict[Any, Any]
+"""New values by component."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The parts of the page that a question and its answer go through."""
+
+    rooms: gr.Tabs
+    chat: gr.Chatbot
+    problem: gr.HTML
+    question: gr.Textbox
+    standalone: gr.Textbox
+    chips: gr.HTML
+    comments: gr.Checkbox
+    since: gr.Textbox
+    until: gr.Textbox
+    outlets: gr.Dropdown
+    documents: gr.Dropdown
+    source: gr.HTML
+    turns: gr.JSON
+    """The conversation; the browser holds it, and sends it with every question."""
+    typed: gr.State
+    """What is being asked, for when it is stopped."""
+    new: gr.Button
+    visited: gr.Textbox
+    """The query of the page's address."""
+
+    @property
+    def chosen(self) -> list[Any]:
+        """What a question is asked under."""
+        return [self.comments, self.since, self.until, self.outlets, self.documents]
+
+    @property
+    def shown(self) -> list[Any]:
+        """What an answer changes."""
+        return [self.chat, self.problem, self.question, self.standalone, self.source, self.turns, self.typed]
+
+
 def build_page(assistant: Assistant, settings: Settings) -> gr.Blocks:
-    """The page over an opened index."""
-
-    def respond(asked: str, messages: list[Message], comments: bool) -> Iterator[tuple[Any, ...]]:
-        # The box is emptied with the first update only: by the second somebody may be typing the next question.
-        for number, update in enumerate(converse(assistant, asked, messages, comments)):
-            box = gr.Textbox(value=update.searched, visible=bool(update.searched))
-            yield update.messages, update.source, gr.skip() if number else "", box
-
-    def respond_edited(edited: str, messages: list[Message], comments: bool) -> Iterator[tuple[Any, ...]]:
-        for update in converse(assistant, edited, messages, comments, alone=True):
-            yield update.messages, update.source, update.searched or edited
-
-    def show(place: dict[str, Any]) -> str:
-        return shown_again(assistant, str(place["source"]), str(place["digest"]), place["spans"])
-
-    def rebuild(progress: Any = gr.Progress()) -> str:  # noqa: B008 - Gradio finds the bar by this default.
-        return rebuilt(settings, lambda stage, done, total: progress((done, max(total, 1)), desc=stage, unit=""))
-
-    with gr.Blocks(title="Verbatim", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML("<h1>Verbatim</h1><p>Answers that are quotes</p>", elem_id="masthead")
-        with gr.Row(elem_id="room"):
-            with gr.Column(scale=5, min_width=320):
-                chat = gr.Chatbot(
-                    elem_id="chat",
-                    show_label=False,
-                    height="54vh",
-                    placeholder=WELCOME,
-                    buttons=[],
-                    feedback_options=None,
-                    latex_delimiters=[],
-                    line_breaks=False,
-                )
-                question = gr.Textbox(
-                    elem_id="question",
-                    label="Your question",
-                    placeholder="Ask about the articles",
-                    max_lines=4,
-                    submit_btn="Ask",
-                    autofocus=True,
-                )
-                standalone = gr.Textbox(
-                    elem_id="standalone",
-                    label="Searched as – edit it and press Enter to ask that instead",
-                    max_lines=3,
-                    visible=False,
-                )
-                comments = gr.Checkbox(label="Readers’ comments may answer too", elem_id="comments", container=False)
-                if first := examples(assistant):
-                    gr.Examples([[example] for example in first], inputs=question, label="For example")
-            with gr.Column(scale=6, min_width=320):
-                source = gr.HTML(
-                    NO_SOURCE,
-                    elem_id="source",
-                    server_functions=[show],
-                    js_on_load=(STATIC / "page.js").read_text("utf-8"),
-                )
-                with gr.Row(elem_id="tools"):
-                    button = gr.Button("Rebuild index", elem_id="rebuild", size="sm", scale=0)
-                    status = gr.HTML(elem_id="status", container=True)
-        asking = [chat, comments]
-        question.submit(respond, [question, *asking], [chat, source, question, standalone], api_visibility="private")
-        standalone.submit(respond_edited, [standalone, *asking], [chat, source, standalone], api_visibility="private")
-        button.click(rebuild, None, status, api_visibility="private")
+    """The page over an opened index: asking, the library and the history."""
+    with gr.Blocks(title="Verbatim", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as page:
+        for tool in api.tools(assistant):
+            tool_endpoint(api.as_text(tool), concurrency_limit=CONCURRENCY, concurrency_id="questions")
+        motto = "element.querySelector('p').textContent = verbatim.words.motto"
+        gr.HTML(markup.masthead(words("")), elem_id="masthead", padding=False, js_on_load=motto)
+        with gr.Tabs(elem_id="rooms") as rooms:
+            with gr.Tab(LABELS("ask_tab"), id="ask"):
+                room = _ask_tab(assistant, rooms, settings)
+            with gr.Tab(LABELS("library_tab"), id="library"):
+                _library_tab(page, room, assistant, settings)
+            with gr.Tab(LABELS("history_tab"), id="history"):
+                _history_tab(room, assistant)
+        _wire_questions(page, room, assistant)
+        _wire_filters(room)
     return cast(gr.Blocks, page)
 
 
-# --- what the page does ----------------------------------------------------------------------------------------------
+def _ask_tab(assistant: Assistant, rooms: gr.Tabs, settings: Settings) -> Room:
+    """The conversation at the left, the article at the right."""
+
+    def show(place: dict[str, Any]) -> str:
+        place_words = words(str(place["language"]))
+        return views.shown_again(assistant, str(place["source"]), str(place["digest"]), place["spans"], place_words)
+
+    def peek(place: dict[str, Any]) -> dict[str, str]:
+        (start, end), *_ = place["spans"]
+        return views.peeked(assistant, str(place["source"]), str(place["digest"]), int(start), int(end))
+
+    with gr.Row(elem_id="room"):
+        with gr.Column(scale=5, min_width=320, elem_id="asking"):
+            chat = gr.Chatbot(
+                elem_id="chat",
+                label=LABELS("conversation"),
+                show_label=False,
+                height="100%",
+                autoscroll=False,
+                buttons=[],
+                editable="user",
+                feedback_options=("Like", "Dislike"),
+                latex_delimiters=[],
+                line_breaks=False,
+            )
+            form = _form()
+            problem = gr.HTML(elem_id="problem", padding=False)
+            chips = gr.HTML(elem_id="chips", padding=False, js_on_load=_script("chips"))
+            standalone = gr.Textbox(elem_id="standalone", label=LABELS("searched_as"), max_lines=3, visible=False)
+            question = gr.Textbox(
+                elem_id="question",
+                label=LABELS("question"),
+                placeholder=LABELS("question_hint"),
+                max_lines=4,
+                submit_btn=True,
+                autofocus=True,
+            )
+            with gr.Row(elem_id="options"):
+                comments = gr.Checkbox(label=LABELS("comments"), elem_id="comments", container=False)
+                new = gr.Button(LABELS("new"), elem_id="new", size="sm", scale=0)
+            with gr.Accordion(LABELS("filters"), open=False, elem_id="filters"):
+                with gr.Row():
+                    since = gr.Textbox("", label=LABELS("since"), elem_id="since", min_width=120, placeholder="2024-03")
+                    until = gr.Textbox("", label=LABELS("until"), elem_id="until", placeholder="2025")
+                with gr.Row():
+                    outlets = gr.Dropdown([], label=LABELS("outlet"), multiselect=True, elem_id="outlets")
+                    documents = gr.Dropdown([], label=LABELS("document"), multiselect=True, elem_id="documents")
+        with gr.Column(scale=6, min_width=320):
+            source = gr.HTML(
+                elem_id="source", padding=False, server_functions=[show, peek], js_on_load=_script("source")
+            )
+    hidden = (gr.JSON([], visible=False), gr.State(""), new, gr.Textbox("", visible=False))
+    asking = (chat, problem, question, standalone, chips, comments, since, until, outlets, documents, source)
+    room = Room(rooms, *asking, *hidden)
+    _wire_feedback(room, form, assistant, settings)
+    return room
 
 
-def examples(assistant: Assistant) -> list[str]:
-    """What to ask first: our questions where our articles are indexed, else the newest titles by file name."""
-    sources = assistant.sources()
-    ours = [question for question, source in EXAMPLES.items() if source in sources]
-    titles = [assistant.document(source).title for source in sources[-len(EXAMPLES) :]]
-    return ours or [title for title in titles if title]
+# --- asking -----------------------------------------------------------------------------------------------------------
 
 
-def converse(
-    assistant: Assistant, question: str, messages: Sequence[Message], comments: bool = False, alone: bool = False
-) -> Iterator[Update]:
-    """The conversation with an answer growing at its end, and the article behind its first quote.
+def _wire_questions(page: gr.Blocks, room: Room, assistant: Assistant) -> None:
+    """Everything that asks: the box, the standalone form, examples, suggestions, a link, trying again, editing."""
 
-    A question that is asked `alone` stands for itself, whatever was said before.
-    """
-    asked: list[Message] = [*messages, {"role": "user", "content": f"<p>{escaped(question)}</p>"}]
-    yield Update([*asked, _said('<p class="hint">Reading the articles…</p>')], NO_SOURCE)
-    history = [] if alone else [{"role": m["role"], "content": _plain(m["content"])} for m in messages]
+    def ask(request: gr.Request, typed: str, plain: Any, *chosen: Any) -> Iterator[Updates]:
+        yield from _reply(room, assistant, typed, plain, chosen, _spoken(request))
+
+    def ask_alone(request: gr.Request, typed: str, plain: Any, *chosen: Any) -> Iterator[Updates]:
+        yield from _reply(room, assistant, typed, plain, chosen, _spoken(request), alone=True)
+
+    def ask_chosen(event: gr.SelectData, request: gr.Request, plain: Any, *chosen: Any) -> Iterator[Updates]:
+        typed = event.value["text"] if isinstance(event.value, dict) else str(event.value)
+        yield from _reply(room, assistant, typed, plain, chosen, _spoken(request))
+
+    def retry(event: gr.RetryData, request: gr.Request, plain: Any, *chosen: Any) -> Iterator[Updates]:
+        number = _turn_number(event.index)
+        again = plain[number]["asked"]
+        yield from _reply(room, assistant, again, plain[:number], chosen, _spoken(request))
+
+    def edit(event: gr.EditData, request: gr.Request, plain: Any, *chosen: Any) -> Iterator[Updates]:
+        number = _turn_number(event.index)
+        yield from _reply(room, assistant, str(event.value), plain[:number], chosen, _spoken(request))
+
+    given = [room.turns, *room.chosen]
+    events = [
+        room.question.submit(ask, [room.question, *given], room.shown, **FILTERED),
+        room.standalone.submit(ask_alone, [room.standalone, *given], room.shown, **FILTERED),
+        room.chat.example_select(ask_chosen, given, room.shown, **FILTERED),
+        room.chat.option_select(ask_chosen, given, room.shown, **FILTERED),
+        room.chat.retry(retry, given, room.shown, **FILTERED),
+        room.chat.edit(edit, given, room.shown, **FILTERED),
+    ]
+    for event in events:
+        event.then(None, room.turns, None, js=KEEP, **PRIVATE)
+    _wire_steps_back(room, assistant, events)
+    _wire_opening(page, room, assistant)
+
+
+def _wire_steps_back(room: Room, assistant: Assistant, events: Sequence[Any]) -> None:
+    """Stopping what is being asked, taking back the last question, starting anew."""
+
+    def stop(plain: Any, typed: str, request: gr.Request) -> Updates:
+        spoken = _spoken(request)
+        return {**_shown(room, assistant, from_plain(plain), spoken), room.question: _ready(spoken, typed)}
+
+    def undo(plain: Any, request: gr.Request) -> Updates:
+        spoken = _spoken(request)
+        turns = from_plain(plain)
+        last = turns[-1].asked if turns else ""
+        return {**_shown(room, assistant, turns[:-1], spoken), room.question: _ready(spoken, last)}
+
+    def clear(request: gr.Request) -> Updates:
+        return _shown(room, assistant, (), _spoken(request))
+
+    room.question.stop(stop, [room.turns, room.typed], room.shown, cancels=list(events), **PRIVATE)
+    room.chat.undo(undo, room.turns, room.shown, **PRIVATE).then(None, room.turns, None, js=KEEP, **PRIVATE)
+    for start in (room.chat.clear, room.new.click):
+        start(clear, None, room.shown, js="() => verbatim.leave()", **PRIVATE)
+
+
+def _wire_opening(page: gr.Blocks, room: Room, assistant: Assistant) -> None:
+    """What the page shows first: the conversation that this window had, or the answer that a link asks for."""
+
+    def opened(plain: Any, query: str, request: gr.Request) -> Iterator[Updates]:
+        spoken = _spoken(request)
+        first = [ExampleMessage(text=question) for question in views.examples(assistant)]
+        chat = gr.Chatbot(examples=first, placeholder=spoken["welcome"])
+        yield {**_choices(room, assistant), room.chat: chat, room.question: _ready(spoken)}
+        link = parse_qs(query.removeprefix("?"))
+        if not link.get("q"):
+            yield {**_restored(room, assistant, plain, spoken), room.question: _ready(spoken)}
+            return
+        yield from _followed(room, assistant, link, spoken)
+
+    parts = [*room.shown, *room.chosen, room.chips]
+    page.load(opened, [room.turns, room.visited], parts, js=VISIT, **PRIVATE).then(
+        None, room.turns, None, js="(turns) => { verbatim.arrived(); verbatim.keep(turns); }", **PRIVATE
+    )
+
+
+KEEP = "(turns) => verbatim.keep(turns)"
+VISIT = "() => [verbatim.turns(), location.search]"
+"""What the browser does when a conversation has changed, and when the page opens; see static/page.js."""
+
+
+def _reply(
+    room: Room, assistant: Assistant, typed: str, plain: Any, chosen: Sequence[Any], spoken: Words, alone: bool = False
+) -> Iterator[Updates]:
+    """The conversation while a question is read, then with its answer; what cannot be asked stays in the box."""
     try:
-        answer = assistant.ask(question, history, comments)
-        articles = {quote.source: assistant.labelled(quote.source) for quote in answer.quotes}
+        asked, turns, filters = checked(typed), from_plain(plain), _filters(chosen)
     except QAError as error:
-        yield Update([*asked, _said(f'<p class="problem">{escaped(str(error))}</p>')], NO_SOURCE)
+        yield {room.problem: markup.problem(str(error))}
         return
-    first = answer.quotes[0].source if answer.answered else ""  # Marks beside a refusal would look like an answer.
-    place = [Span(quote.start, quote.end) for quote in answer.quotes if quote.source == first]
-    source = source_html(*articles[first], place) if first else NO_SOURCE
-    digests = {name: document.digest for name, (document, _) in articles.items()}
-    searched = "" if answer.question == checked(question) else answer.question
-    for shown in range(1 if answer.quotes else 0, len(answer.quotes) + 1):
-        yield Update([*asked, _said(answer_html(answer, shown, digests))], source, searched)
-        time.sleep(STREAM_SECONDS)
-
-
-def shown_again(assistant: Assistant, source: str, digest: str, spans: Sequence[Sequence[int]]) -> str:
-    """The article of an earlier answer, with its marks, or a line that says why it cannot be shown."""
+    # The box is emptied with the first update only: by the second somebody may be typing the next question.
+    box = gr.Textbox(value="", submit_btn=False, stop_btn=spoken["stop"])
+    yield {room.chat: views.messages(turns, spoken, asked), room.problem: "", room.question: box, room.typed: typed}
     try:
-        document, parts = assistant.labelled(source)
-    except QAError:
-        return f'<p class="problem">{escaped(source)} is no longer in the index; ask again.</p>'
-    if not document.digest.startswith(digest):
-        return f'<p class="problem">{escaped(source)} has changed since it was quoted; ask again.</p>'
-    return source_html(document, parts, [Span(int(start), int(end)) for start, end in spans])
-
-
-def rebuilt(settings: Settings, progress: Callable[[str, int, int], None]) -> str:
-    """Bring the index up to date and say in a line what that did; questions go on from the old index meanwhile."""
-    try:
-        return _report_html(build_index(progress=progress, settings=settings))
+        turns = (*turns, views.answered(assistant, asked, turns, bool(chosen[0]), filters, alone))
+        yield {**_shown(room, assistant, turns, spoken), room.question: _ready(spoken)}
     except QAError as error:
-        return f'<p class="problem">{escaped(str(error))}</p>'
+        shown = _shown(room, assistant, turns, spoken)
+        yield {**shown, room.problem: markup.problem(str(error)), room.question: _ready(spoken, typed)}
 
 
-# --- HTML ------------------------------------------------------------------------------------------------------------
-
-_SPECIAL = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;", "\\": "&#92;"})
-
-
-def escaped(text: str) -> str:
-    """Text that shows as it is: no markup, and nothing that the page's template languages would expand."""
-    return html.escape(text).translate(_SPECIAL)
-
-
-def answer_html(answer: Answer, shown: int, digests: Mapping[str, str]) -> str:
-    """The first `shown` quotes of an answer, each with its numbered citation, then where they stand, then why.
-
-    `digests` holds those of the quoted documents, so that a citation can tell whether its article has changed.
-    """
-    quotes = list(enumerate(answer.quotes, 1))[:shown]
-    body = "".join(_paragraph(number, quote, digests[quote.source], answer.by_date) for number, quote in quotes)
-    listed = f'<ul class="places">{"".join(_places(quotes))}</ul>' if quotes else ""
-    why = _why(answer) if shown >= len(answer.quotes) else ""
-    if answer.answered:
-        return f'<div class="answer">{body}{listed}{why}</div>'
-    closest = f"<details><summary>The closest passages</summary>{body}{listed}</details>" if body else ""
-    return f'<div class="refusal"><p>{escaped(answer.text)}</p>{closest}{why}</div>'
+def _shown(room: Room, assistant: Assistant, turns: Sequence[Turn], spoken: Words) -> Updates:
+    """A conversation, and the article beside it."""
+    searched = views.searched(turns)
+    return {
+        room.chat: views.messages(turns, spoken),
+        room.problem: "",
+        room.source: views.beside(assistant, turns, spoken),
+        room.standalone: gr.Textbox(value=searched, visible=bool(searched)),
+        room.turns: to_plain(turns),
+        room.typed: "",
+    }
 
 
-def _paragraph(number: int, quote: Quote, digest: str, dated: bool) -> str:
-    date = f"<b>{escaped(quote.date)}</b> " if dated else ""
-    text = " ".join(quote.text.split())  # A blank line would part the quote from its number.
-    return f"<p>{date}{escaped(text)} {_cite(number, quote, digest)}</p>"
+def _restored(room: Room, assistant: Assistant, plain: Any, spoken: Words) -> Updates:
+    try:
+        return _shown(room, assistant, from_plain(plain), spoken)
+    except QAError as error:
+        return {**_shown(room, assistant, (), spoken), room.problem: markup.problem(str(error))}
 
 
-def _why(answer: Answer) -> str:
-    """The passages that were read, and where each stood in every ranking."""
-    if not answer.passages:
-        return ""
-    rows = "".join(
-        f"<tr><td>{p.ranks.reranked}</td><td>{p.ranks.dense or '–'}</td><td>{p.ranks.lexical or '–'}</td>"
-        f"<td>{p.ranks.logit:.1f}</td><td>{escaped(shorten(p.text, WHY_WIDTH, placeholder='…'))}</td></tr>"
-        for p in answer.passages[:WHY_PASSAGES]
-    )
-    return (
-        f"<details><summary>Why this answer? Confidence {answer.confidence:.0%}</summary><table><thead><tr>"
-        "<th>place</th><th>meaning</th><th>words</th><th>logit</th><th>passage</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></details>"
-    )
+def _followed(room: Room, assistant: Assistant, link: Mapping[str, list[str]], spoken: Words) -> Iterator[Updates]:
+    """The answer that a link asks for, after those it follows up, and a word when it is no longer the same."""
+    one = {name: values[0] for name, values in link.items()}
+    chosen = [
+        bool(one.get("comments")),
+        one.get("since", ""),
+        one.get("until", ""),
+        link.get("outlet", []),
+        link.get("document", []),
+    ]
+    yield dict(zip(room.chosen, chosen, strict=True)) | _chips(room, chosen, spoken)
+    plain: Any = []
+    for asked in link["q"]:
+        for update in _reply(room, assistant, asked, plain, chosen, spoken):
+            yield update
+        plain = update.get(room.turns, plain)
+    turns = from_plain(plain)
+    if turns and turns[-1].stamp != one.get("answer", turns[-1].stamp):
+        yield {room.problem: markup.hint(spoken["link_changed"])}
 
 
-def _cite(number: int, quote: Quote, digest: str) -> str:
-    # The chat's sanitiser keeps no attribute but the class, so the place is written as one; page.js reads it.
-    place = f"at-{quote.start}-{quote.end}-{digest[:16]}-{quote.source.encode().hex()}"
-    return f'<button class="cite {place}"><span class="unseen">Show quote </span>{number}</button>'
+def _ready(spoken: Words, typed: str | None = None) -> gr.Textbox:
+    """The box as it waits for a question, with what was typed where it has to be asked again."""
+    if typed is None:
+        return gr.Textbox(submit_btn=spoken["ask"], stop_btn=False)
+    return gr.Textbox(value=typed, submit_btn=spoken["ask"], stop_btn=False)
 
 
-def _places(quotes: Sequence[tuple[int, Quote]]) -> Iterator[str]:
-    """A line for every article: the numbers of its quotes, its title and date."""
-    for source in dict.fromkeys(quote.source for _, quote in quotes):
-        here = [(number, quote) for number, quote in quotes if quote.source == source]
-        numbers = ", ".join(str(number) for number, _ in here)
-        quote = here[0][1]
-        date = f", {escaped(quote.date)}" if quote.date else ""
-        by = "".join(dict.fromkeys(f" · {escaped(quote.author)}" for _, quote in here if quote.author))
-        comment = f" · a reader’s comment{by}" if quote.kind == "comment" else ""
-        yield f"<li><b>{numbers}</b> {escaped(quote.title or source)}{date}{comment}</li>"
+def _turn_number(index: Any) -> int:
+    """The turn that a message of the chat belongs to; each turn is two messages."""
+    return int(index[0] if isinstance(index, Sequence) else index) // 2
 
 
-def source_html(document: Document, parts: Sequence[Segment], spans: Sequence[Span]) -> str:
-    """A whole article, its parts told apart, with the quoted spans marked; the first span is the one in focus."""
-    facts = " · ".join(escaped(fact) for fact in (document.date, document.author, document.source) if fact)
-    head = f"<h2>{escaped(document.title or document.source)}</h2><p class='facts'>{facts}</p>"
-    return f"<article>{head}<div class='text'>{_marked(document, parts, spans)}</div></article>"
+# --- filters ----------------------------------------------------------------------------------------------------------
 
 
-def _marked(document: Document, parts: Sequence[Segment], spans: Sequence[Span]) -> str:
-    """The text, cut wherever a segment or a mark begins or ends; joined again it is the text."""
-    edges = {0, len(document.text), *(e for p in parts for e in (p.span.start, p.span.end))}
-    edges |= {edge for span in spans for edge in (span.start, span.end) if 0 <= edge <= len(document.text)}
-    out: list[str] = []
-    at = 0
-    for start, end in pairwise(sorted(edges)):
-        while at < len(parts) and parts[at].span.end <= start:
-            at += 1
-        kind = parts[at].kind if at < len(parts) and parts[at].span.start <= start else None
-        out.append(
-            _piece(document.text[start:end], kind, next((s for s in spans if s.start <= start < s.end), None), spans)
-        )
-    return "".join(out)
+def _filters(chosen: Sequence[Any]) -> Filters:
+    _, since, until, outlets, documents = chosen
+    return Filters((since or "").strip(), (until or "").strip(), tuple(outlets or ()), tuple(documents or ()))
 
 
-def _piece(text: str, kind: Kind | None, mark: Span | None, marks: Sequence[Span]) -> str:
-    shown = escaped(text)
-    if mark:
-        shown = f"<mark class='{'focus' if mark == marks[0] else 'other'}'>{shown}</mark>"
-    return shown if kind in {None, "body"} else f'<span class="{kind}">{shown}</span>'
+def _chips(room: Room, chosen: Sequence[Any], spoken: Words) -> Updates:
+    try:
+        return {room.chips: markup.chips(_filters(chosen), spoken), room.problem: ""}
+    except QAError as error:
+        return {room.chips: "", room.problem: markup.problem(str(error))}
 
 
-def _report_html(report: BuildReport) -> str:
-    failed = "".join(f'<p class="problem">{escaped(reason)}</p>' for _, reason in report.failed)
-    note = f"<p>{escaped(report.note)}</p>" if report.note else ""
-    return f"{note}<p>{report.counts}, in {report.seconds:.1f} s.</p>{failed}"
+def _choices(room: Room, assistant: Assistant) -> Updates:
+    """What the filters offer; a document is shown by its title and chosen by its file."""
+    entries = assistant.entries()
+    named = [(views.choice(entry), entry.source) for entry in entries[-CHOICES:]]
+    outlets = sorted({entry.outlet for entry in entries if entry.outlet})
+    return {room.outlets: gr.Dropdown(choices=outlets), room.documents: gr.Dropdown(choices=named)}
 
 
-def _said(content: str) -> Message:
-    return {"role": "assistant", "content": content}
+FIELDS = ("comments", "since", "until", "outlets", "documents")
+"""The names of `Room.chosen`, as the chips give them."""
 
 
-def _plain(content: Any) -> str:
-    """What was typed or answered, from what the page sends back; typed text is escaped, so that all tags are ours."""
-    text = plain_text({"content": content})
-    return html.unescape(re.sub(r"<[^>]*>", " ", text)).strip()
+def _wire_filters(room: Room) -> None:
+    """The chips follow what is chosen, and what is chosen follows the chips."""
+
+    def chosen(request: gr.Request, *values: Any) -> Updates:
+        return _chips(room, values, _spoken(request))
+
+    def dropped(event: gr.EventData, request: gr.Request, *values: Any) -> Updates:
+        kept = list(values)
+        kept[FIELDS.index(event.field)] = _without(kept[FIELDS.index(event.field)], event.value)
+        return dict(zip(room.chosen, kept, strict=True)) | _chips(room, kept, _spoken(request))
+
+    for part in (room.since.blur, room.since.submit, room.until.blur, room.until.submit):
+        part(chosen, room.chosen, [room.chips, room.problem], **FILTERED)
+    for part in (room.outlets.input, room.documents.input):
+        part(chosen, room.chosen, [room.chips, room.problem], **FILTERED)
+    room.chips.dropped(dropped, room.chosen, [*room.chosen, room.chips, room.problem], **FILTERED)
+
+
+def _without(value: Any, gone: str) -> Any:
+    return [name for name in value if name != gone] if isinstance(value, list) else ""
+
+
+# --- thumbs down ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is asked after a thumbs-down."""
+
+    group: gr.Group
+    about: gr.HTML
+    verdict: gr.Radio
+    right: gr.Textbox
+    remark: gr.Textbox
+    save: gr.Button
+    cancel: gr.Button
+    about_turns: gr.State
+    """The turn that it is about, behind those before it; by then another conversation may be on."""
+
+
+def _form() -> Form:
+    with gr.Group(visible=False, elem_id="feedback") as group:
+        about = gr.HTML()
+        wrong = [(LABELS("wrong_refuse"), "refuse"), (LABELS("wrong_words"), "words")]
+        verdict = gr.Radio(wrong, label=LABELS("wrong_title"), show_label=False)
+        right = gr.Textbox(label=LABELS("right_words"), visible=False, lines=2, elem_id="right-words")
+        remark = gr.Textbox(label=LABELS("why_wrong"))
+        with gr.Row():
+            cancel = gr.Button(LABELS("cancel"), size="sm")
+            save = gr.Button(LABELS("save_case"), variant="primary", size="sm", elem_id="save-case")
+    return Form(group, about, verdict, right, remark, save, cancel, gr.State([]))
+
+
+def _wire_feedback(room: Room, form: Form, assistant: Assistant, settings: Settings) -> None:
+    """A thumbs-down opens the form, and what is written there becomes a case."""
+
+    def disliked(plain: Any, event: gr.LikeData, request: gr.Request) -> Updates:
+        if event.liked:
+            return {form.group: gr.Group(visible=False)}
+        turn = _turn_number(event.index)
+        question = plain[turn]["asked"]
+        title = f"<p>{markup.escaped(_spoken(request)['wrong'].format(question=question))}</p>"
+        fresh = {form.about: title, form.verdict: None, form.right: "", form.remark: ""}
+        return {form.group: gr.Group(visible=True), form.about_turns: plain[: turn + 1], **fresh}
+
+    def kept(plain: Any, choice: str, exact: str, said: str, request: gr.Request) -> Updates:
+        spoken = _spoken(request)
+        try:
+            if not choice:
+                raise QAError(spoken["no_verdict"])
+            turns = from_plain(plain)
+            told = views.keep_case(assistant, settings.store, turns, choice == "refuse", exact, said, spoken)
+        except QAError as error:
+            return {room.problem: markup.problem(str(error))}
+        return {form.group: gr.Group(visible=False), room.problem: markup.hint(told)}
+
+    parts = [form.group, form.about, form.verdict, form.right, form.remark, form.about_turns]
+    room.chat.like(disliked, room.turns, parts, **PRIVATE)
+    form.verdict.change(lambda choice: gr.Textbox(visible=choice == "words"), form.verdict, form.right, **PRIVATE)
+    said = [form.about_turns, form.verdict, form.right, form.remark]
+    form.save.click(kept, said, [form.group, room.problem], **PRIVATE)
+    form.cancel.click(lambda: gr.Group(visible=False), None, form.group, **PRIVATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The parts of the library."""
+
+    dropped: gr.File
+    told: gr.HTML
+    status: gr.HTML
+    rebuild: gr.Button
+    cancel: gr.Button
+    sought: gr.Textbox
+    shelf: gr.HTML
+    reader: gr.HTML
+
+
+# --- the library ------------------------------------------------------------------------------------------------------
+
+
+def _library_tab(page: gr.Blocks, room: Room, assistant: Assistant, settings: Settings) -> None:
+    """The folder of articles: what is in it, what is indexed of it, and how to change both."""
+    with gr.Row(elem_id="library"):
+        with gr.Column(scale=8, min_width=320):
+            dropped = gr.File(label=LABELS("drop"), file_count="multiple", height=96, elem_id="drop", type="filepath")
+            told = gr.HTML(elem_id="told", padding=False)
+            with gr.Row(elem_id="rebuilding"):
+                status = gr.HTML(elem_id="status", padding=False)
+                rebuild = gr.Button(LABELS("rebuild"), elem_id="rebuild", size="sm", scale=0, variant="primary")
+                cancel = gr.Button(LABELS("cancel"), elem_id="cancel", size="sm", scale=0, visible=False)
+            sought = gr.Textbox("", label=LABELS("search_articles"), elem_id="sought", type="text")
+            shelf = gr.HTML(elem_id="shelf", padding=False, js_on_load=_script("library"))
+        with gr.Column(scale=5, min_width=320):
+            reader = gr.HTML(
+                markup.hint(words("")["no_document"]), elem_id="reader", padding=False, elem_classes="pane"
+            )
+
+    parts = Shelf(dropped, told, status, rebuild, cancel, sought, shelf, reader)
+    _wire_shelf(page, parts, room, assistant, settings)
+    _wire_rebuild(page, parts, room, assistant, settings)
+
+
+def _wire_shelf(page: gr.Blocks, parts: Shelf, room: Room, assistant: Assistant, settings: Settings) -> None:
+    """Looking through the articles, adding and removing them."""
+
+    def listed(sought: str, request: gr.Request) -> Updates:
+        return _listed(parts, assistant, settings, sought, _spoken(request))
+
+    def unread(request: gr.Request) -> str:
+        return markup.hint(_spoken(request)["no_document"])
+
+    def opened(event: gr.EventData, request: gr.Request) -> str:
+        return views.opened(assistant, str(event.source), _spoken(request))
+
+    def added(paths: list[str] | None, sought: str, request: gr.Request) -> Updates:
+        spoken = _spoken(request)
+        files = {Path(path).name: Path(path).read_bytes() for path in paths or []}
+        told = views.added(settings.corpus, files, spoken)
+        for path in paths or []:
+            Path(path).unlink(missing_ok=True)
+        return {parts.told: told, parts.dropped: None, **_listed(parts, assistant, settings, sought, spoken)}
+
+    def removed(sought: str, event: gr.EventData, request: gr.Request) -> Updates:
+        spoken = _spoken(request)
+        told = views.removed(settings.corpus, str(event.source), spoken)
+        return {parts.told: told, **_listed(parts, assistant, settings, sought, spoken)}
+
+    lists = [parts.shelf, parts.status]
+    page.load(listed, parts.sought, lists, **PRIVATE)
+    page.load(unread, None, parts.reader, **PRIVATE)
+    room.rooms.change(listed, parts.sought, lists, **PRIVATE)
+    parts.sought.change(listed, parts.sought, lists, trigger_mode="always_last", **PRIVATE)
+    parts.shelf.opened(opened, None, parts.reader, **PRIVATE)
+    parts.dropped.upload(added, [parts.dropped, parts.sought], [*lists, parts.told, parts.dropped], **PRIVATE)
+    parts.shelf.removed(removed, parts.sought, [*lists, parts.told], **PRIVATE)
+
+
+def _listed(parts: Shelf, assistant: Assistant, settings: Settings, sought: str, spoken: Words) -> Updates:
+    """The table, and what a rebuild would change."""
+    items = views.shelf(assistant, settings.corpus)
+    plan = markup.plan_html(library.changes(items), spoken)
+    return {parts.shelf: markup.shelf_html(items, sought, spoken), parts.status: plan}
+
+
+def _wire_rebuild(page: gr.Blocks, parts: Shelf, room: Room, assistant: Assistant, settings: Settings) -> None:
+    """A rebuild with its progress; every window sees the one that runs, whoever started it."""
+    build = Build()
+
+    def started(sought: str, request: gr.Request) -> Iterator[Updates]:
+        spoken = _spoken(request)
+        mine = build.start(lambda progress: build_index(progress=progress, settings=settings))
+        yield {parts.told: "" if mine else markup.problem(spoken["busy"])}
+        yield from watched(sought, request)
+
+    def watched(sought: str, request: gr.Request) -> Iterator[Updates]:
+        if not build.state.running and not build.state.seconds:
+            yield {parts.told: ""}  # Nothing was built yet.
+            return
+        spoken = _spoken(request)
+        while build.state.running:
+            yield {
+                parts.status: markup.building_html(build.state, spoken),
+                parts.rebuild: gr.Button(visible=False),
+                parts.cancel: gr.Button(visible=True),
+            }
+            build.wait(TICK)
+        told = markup.building_html(build.state, spoken)
+        shown = {parts.rebuild: gr.Button(visible=True), parts.cancel: gr.Button(visible=False), parts.told: told}
+        yield {**shown, **_listed(parts, assistant, settings, sought, spoken), **_choices(room, assistant)}
+
+    changed = [parts.told, parts.status, parts.rebuild, parts.cancel, parts.shelf, room.outlets, room.documents]
+    parts.rebuild.click(started, parts.sought, changed, concurrency_limit=None, **PRIVATE)
+    page.load(watched, parts.sought, changed, concurrency_limit=None, **PRIVATE)
+    parts.cancel.click(lambda: build.cancel(), None, None, **PRIVATE)
+
+
+# --- the history ------------------------------------------------------------------------------------------------------
+
+
+def _history_tab(room: Room, assistant: Assistant) -> None:
+    """The conversations that this browser keeps; only opening and saving one needs us."""
+
+    def export(kept: dict[str, Any]) -> dict[str, str]:
+        try:
+            return {"text": views.exported(kept["turns"], str(kept["form"]), str(kept["name"]))}
+        except QAError as error:
+            return {"problem": str(error)}
+
+    def opened(event: gr.EventData, request: gr.Request) -> Updates:
+        return {room.rooms: gr.Tabs(selected="ask"), **_restored(room, assistant, event.turns, _spoken(request))}
+
+    shelf = gr.HTML(elem_id="history", padding=False, server_functions=[export], js_on_load=_script("history"))
+    shelf.opened(opened, None, [room.rooms, *room.shown], **PRIVATE)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,15 @@ class DenseIndex:
     kinds: npt.NDArray[np.uint8]
     index: Any
 
-    def search(self, vector: Vectors, kinds: Sequence[Kind], k: int) -> list[tuple[ChunkKey, float]]:
-        """The `k` nearest chunks of these kinds, best first, ties by key; `vector` has shape (dimension,)."""
+    def search(
+        self, vector: Vectors, kinds: Sequence[Kind], k: int, sources: Collection[str] | None = None
+    ) -> list[tuple[ChunkKey, float]]:
+        """The `k` nearest chunks of these kinds and `sources` (None: of all), best first, ties by key; `vector` has
+        shape (dimension,).
+        """
         wanted = np.isin(self.kinds, [KINDS.index(kind) for kind in kinds])
+        if sources is not None:
+            wanted &= _rows_of(self.keys, sources)
         bits = np.packbits(wanted, bitorder="little")
         selector = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]  # FAISS adds this form in Python.
         parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]  # as above
@@ -76,6 +82,12 @@ def load(path: Path, stamp: str, keys: Sequence[ChunkKey], kinds: Sequence[Kind]
         return None
     index = faiss.deserialize_index(np.frombuffer(payload, np.uint8))
     return DenseIndex(stamp, tuple(keys), _kind_numbers(kinds), index)
+
+
+def _rows_of(keys: Sequence[ChunkKey], sources: Collection[str]) -> npt.NDArray[np.bool_]:
+    """Which rows are chunks of these sources, shape (len(keys),)."""
+    asked = frozenset(sources)
+    return np.fromiter((source in asked for source, _ in keys), np.bool_, len(keys))
 
 
 def _kind_numbers(kinds: Sequence[Kind]) -> npt.NDArray[np.uint8]:

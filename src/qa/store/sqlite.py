@@ -8,11 +8,12 @@ build wrote, once a generation.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 
 from qa.names import fold, initials, names, tails
 from qa.store import dense
-from qa.types import Chunk, ChunkKey, Document, Kind, Manifest, Segment, Span, StoreError, Vectors
+from qa.types import Chunk, ChunkKey, Document, Entry, Kind, Manifest, Segment, Span, StoreError, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,8 @@ class _Loaded:
     dense: dense.DenseIndex
     vocabulary: dict[str, str]
     """Filled when it is first asked for; see SqliteSnapshot.vocabulary."""
+    entries: list[Entry]
+    """Filled when they are first asked for; see SqliteSnapshot.entries."""
 
 
 class SqliteStore:
@@ -156,7 +159,7 @@ class SqliteStore:
         manifest, digests = _read_manifest(connection)
         with self._lock:
             if self._loaded is None or self._loaded.dense.stamp != digests["content"]:
-                self._loaded = _Loaded(manifest, self._checked(connection, manifest, digests), {})
+                self._loaded = _Loaded(manifest, self._checked(connection, manifest, digests), {}, [])
             return replace(self._loaded, manifest=manifest)
 
     def _checked(self, connection: sqlite3.Connection, manifest: Manifest, digests: dict[str, str]) -> dense.DenseIndex:
@@ -182,6 +185,7 @@ class SqliteSnapshot:
         self._connection = connection
         self._dense = loaded.dense
         self._vocabulary = loaded.vocabulary
+        self._entries = loaded.entries
         self.size = len(loaded.dense.keys)
 
     def sources(self) -> list[str]:
@@ -190,6 +194,7 @@ class SqliteSnapshot:
 
     def document(self, source: str) -> Document:
         """The document with its exact text."""
+        source = source.encode("utf-8", "replace").decode()  # What no file can be called is no document either.
         row = self._connection.execute(
             "SELECT source, text, title, date, url, author, digest FROM document WHERE source = ?", (source,)
         ).fetchone()
@@ -204,12 +209,30 @@ class SqliteSnapshot:
         )
         return tuple(Segment(Span(first, last), kind) for first, last, kind in rows)
 
-    def dense(self, vector: Vectors, kinds: Sequence[Kind], k: int) -> list[tuple[ChunkKey, float]]:
-        """The `k` nearest chunks by cosine, best first."""
-        return self._dense.search(vector, kinds, k) if self._dense.keys else []
+    def entries(self) -> Sequence[Entry]:
+        """The catalogue, by source. It is gathered once a generation, on the first use."""
+        if not self._entries:
+            rows = self._connection.execute(
+                """SELECT source, title, date, url, author, digest, count(*) FILTER (WHERE kind = 'body'),
+                          count(*) FILTER (WHERE kind = 'comment')
+                   FROM document LEFT JOIN chunk USING (source) GROUP BY source ORDER BY source"""
+            )
+            self._entries[:] = [Entry(*row) for row in rows]  # Whole, as two threads may gather them at once.
+        return self._entries
 
-    def lexical(self, question: str, kinds: Sequence[Kind], k: int) -> list[tuple[ChunkKey, float]]:
-        """The `k` best chunks by BM25, best first. (Robertson and Zaragoza 2009)"""
+    def dense(
+        self, vector: Vectors, kinds: Sequence[Kind], k: int, sources: Collection[str] | None = None
+    ) -> list[tuple[ChunkKey, float]]:
+        """The `k` nearest chunks of `sources` (None: of all) by cosine, best first."""
+        return self._dense.search(vector, kinds, k, sources) if self._dense.keys else []
+
+    def lexical(
+        self, question: str, kinds: Sequence[Kind], k: int, sources: Collection[str] | None = None
+    ) -> list[tuple[ChunkKey, float]]:
+        """The `k` best chunks of `sources` (None: of all) by BM25, best first. (Robertson and Zaragoza 2009)
+
+        How rare a word is counts in the whole index, so a chunk's score does not depend on `sources`.
+        """
         query = lexical_query(question)
         if not query:
             return []
@@ -217,8 +240,9 @@ class SqliteSnapshot:
         rows = self._connection.execute(
             f"""SELECT source, number, -bm25(lexical, ?, 1.0) AS score FROM lexical
                 JOIN chunk ON chunk.id = lexical.rowid WHERE lexical MATCH ? AND kind IN ({marks})
+                AND (? OR source IN (SELECT value FROM json_each(?)))
                 ORDER BY score DESC, source, number LIMIT ?""",  # noqa: S608 - `marks` are question marks
-            (TITLE_WEIGHT, query, *kinds, k),
+            (TITLE_WEIGHT, query, *kinds, sources is None, json.dumps(list(sources or ())), k),
         )
         return [((source, number), score) for source, number, score in rows]
 

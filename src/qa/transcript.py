@@ -1,0 +1,239 @@
+"""A conversation as plain values: what the page keeps in the browser, gives back as history, and writes out."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import shorten
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from qa.answer import escape_markdown
+from qa.types import NO_FILTERS, Answer, Filters, QAError, Quote, Ranks
+
+REASONS = 6
+REASON_WIDTH = 90
+"""Passages, and characters of each, that are kept to say why an answer is what it is."""
+
+SHOWN_DIGEST = 16
+"""Characters of a SHA-256 that a reference gives: enough to tell two versions of an article apart."""
+
+
+REFUSED = "The articles do not answer this."
+
+NOTHING = "Nothing has been asked yet; ask a question first."
+
+FOREIGN = "This conversation was kept by another version and cannot be read; start a new one."
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A passage that was read: its beginning, and where it stood in every ranking."""
+
+    text: str
+    ranks: Ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question as it was typed and what became of it.
+
+    `digests` holds the SHA-256 of every quoted document, so that a later reader can tell whether it has changed.
+    """
+
+    asked: str
+    searched: str
+    answered: bool
+    confidence: float
+    quotes: tuple[Quote, ...]
+    digests: Mapping[str, str]
+    by_date: bool = False
+    reasons: tuple[Reason, ...] = ()
+    suggested: tuple[str, ...] = ()
+    comments: bool = False
+    filters: Filters = NO_FILTERS
+
+    @property
+    def stamp(self) -> str:
+        """Names the answer: two that quote the same places of the same files have the same one."""
+        places = [(q.source, q.start, q.end, self.digests.get(q.source, "")) for q in self.quotes]
+        return hashlib.sha256(json.dumps([self.answered, places]).encode()).hexdigest()[:SHOWN_DIGEST]
+
+
+_TURNS = TypeAdapter(tuple[Turn, ...])
+
+
+def turn(
+    asked: str,
+    answer: Answer,
+    digests: Mapping[str, str],
+    suggested: Sequence[str] = (),
+    comments: bool = False,
+    filters: Filters = NO_FILTERS,
+) -> Turn:
+    """What is kept of an answer."""
+    reasons = [Reason(shorten(p.text, REASON_WIDTH, placeholder="…"), p.ranks) for p in answer.passages[:REASONS]]
+    return Turn(
+        asked=asked,
+        searched=answer.question,
+        answered=answer.answered,
+        confidence=answer.confidence,
+        quotes=answer.quotes,
+        digests=dict(digests),
+        by_date=answer.by_date,
+        reasons=tuple(reasons),
+        suggested=tuple(suggested),
+        comments=comments,
+        filters=filters,
+    )
+
+
+def to_plain(turns: Sequence[Turn]) -> list[dict[str, Any]]:
+    """The turns as JSON holds them."""
+    plain: list[dict[str, Any]] = _TURNS.dump_python(tuple(turns), mode="json")
+    return plain
+
+
+def from_plain(values: Any) -> tuple[Turn, ...]:
+    """The turns that `to_plain` wrote; QAError when they are not, as what a browser keeps may be of another version."""
+    try:
+        turns = _TURNS.validate_json(json.dumps(values or []))
+    except (ValidationError, QAError, TypeError, ValueError, RecursionError) as error:
+        raise QAError(FOREIGN) from error
+    if not all(_sound(each) for each in turns):
+        raise QAError(FOREIGN)
+    return turns
+
+
+def _sound(each: Turn) -> bool:
+    """Whether an answer has quotes and every quote its digest; what shows them relies on both."""
+    return bool(each.quotes or not each.answered) and all(quote.source in each.digests for quote in each.quotes)
+
+
+def history(turns: Sequence[Turn]) -> list[dict[str, str]]:
+    """The messages (role, content) that a follow-up is understood by; what was refused said nothing."""
+    said = [(each.asked, " ".join(q.text for q in each.quotes) if each.answered else "") for each in turns]
+    return [
+        {"role": role, "content": content}
+        for pair in said
+        for role, content in zip(("user", "assistant"), pair, strict=True)
+    ]
+
+
+def reference(quote: Quote, digest: str = "") -> str:
+    """Where a quote stands, on one line: title, author, date, file, characters, and the file's SHA-256."""
+    return ", ".join(_facts(quote, digest))
+
+
+def _facts(quote: Quote, digest: str) -> list[str]:
+    named = [f"“{quote.title}”" if quote.title else "", quote.author, quote.date]
+    comment = "a reader’s comment" if quote.kind == "comment" else ""
+    place = [quote.source, f"characters {quote.start}–{quote.end}"]
+    stamp = f"SHA-256 {digest[:SHOWN_DIGEST]}…" if digest else ""
+    return [" ".join(part.split()) for part in (*named, comment, *place, stamp) if part]
+
+
+def isolated(text: str, escape: Callable[[str], str]) -> str:
+    """One line of text as HTML that turns nothing around beside it: in `<bdi>`, its `unpaired` signs in a `<bdi>` each,
+    which the style sheet makes an inline block, as no sign of the text works out of that.
+    """
+    line = " ".join(text.split())
+    loose = unpaired(line)
+    parts = (f"<bdi>{s}</bdi>" if n in loose else escape(s) for n, s in enumerate(line)) if loose else [escape(line)]
+    return f"<bdi>{''.join(parts)}</bdi>"
+
+
+def unpaired(text: str) -> set[int]:
+    """Where a line opens an isolate that it does not close, or closes one that it did not open. (UAX #9, BD9)
+
+    A browser counts the signs of a text with its elements, so these would end the `<bdi>` around it, or outlast it.
+    """
+    opened: list[int] = []
+    closing: set[int] = set()
+    for at, sign in enumerate(text):
+        if sign in "\u2066\u2067\u2068":
+            opened.append(at)
+        elif sign == "\u2069" and opened:
+            opened.pop()
+        elif sign == "\u2069":
+            closing.add(at)
+    return closing.union(opened)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def to_markdown(turns: Sequence[Turn], name: str = "") -> str:
+    """The conversation as Markdown: every quote with a footnote that says exactly where it stands."""
+    if not turns:
+        raise QAError(NOTHING)
+    parts = [f"# {escape_markdown(name or turns[0].asked)}"]
+    notes: list[str] = []
+    for each in turns:
+        parts += [f"## {escape_markdown(each.asked)}", *(escape_markdown(line) for line in _remarks(each))]
+        for quote in each.quotes:
+            notes.append(
+                f"[^{len(notes) + 1}]: {escape_markdown(reference(quote, each.digests.get(quote.source, '')))}"
+            )
+            parts.append(f"> {escape_markdown(f'{_dated(each, quote)}“{quote.text}”')}[^{len(notes)}]")
+    return "\n\n".join([*parts, "---", *notes]) + "\n"
+
+
+def to_html(turns: Sequence[Turn], name: str = "") -> str:
+    """The conversation as one HTML file that loads nothing and runs nothing, with the same footnotes."""
+    if not turns:
+        raise QAError(NOTHING)
+    notes: list[str] = []
+    body = "".join(_section(each, notes) for each in turns)
+    title = html.escape(name or turns[0].asked)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>{body}<hr><ol>{''.join(notes)}</ol></body></html>\n"
+    )
+
+
+_STYLE = (
+    "body{font:1.05rem/1.6 Georgia,serif;max-width:42rem;margin:3rem auto;padding:0 1rem;overflow-wrap:anywhere}"
+    "blockquote{margin:1em 0;padding-left:1em;border-left:3px solid #fbbf24;unicode-bidi:isolate}"
+    "ol{font-size:.85rem}h1,h2,li{unicode-bidi:isolate}bdi bdi{display:inline-block}"
+)
+
+
+def _section(each: Turn, notes: list[str]) -> str:
+    parts = [f"<section><h2>{html.escape(each.asked)}</h2>", *(f"<p>{html.escape(r)}</p>" for r in _remarks(each))]
+    for quote in each.quotes:
+        n = len(notes) + 1
+        where = ", ".join(_apart(fact) for fact in _facts(quote, each.digests.get(quote.source, "")))
+        notes.append(f'<li id="note-{n}">{where} <a href="#quote-{n}">↩</a></li>')
+        quoted = _apart(f"“{' '.join(quote.text.split())}”")
+        number = f'<sup><a href="#note-{n}" id="quote-{n}">{n}</a></sup>'
+        parts.append(f"<blockquote>{html.escape(_dated(each, quote))}{quoted}{number}</blockquote>")
+    return "".join([*parts, "</section>"])
+
+
+def _apart(text: str) -> str:
+    return isolated(text, html.escape)
+
+
+def _remarks(each: Turn) -> Iterator[str]:
+    if each.searched != each.asked:
+        yield f"Searched as: {each.searched}"
+    if shown := describe(each.filters):
+        yield f"Only: {shown}"
+    if not each.answered:
+        yield f"{REFUSED} The closest passages:" if each.quotes else REFUSED
+
+
+def describe(filters: Filters) -> str:
+    """The filters in words, "" when there are none."""
+    dates = [f"{word} {day}" for word, day in (("from", filters.since), ("until", filters.until)) if day]
+    return "; ".join([*dates, *filters.outlets, *filters.documents])
+
+
+def _dated(each: Turn, quote: Quote) -> str:
+    return f"{quote.date}: " if each.by_date and quote.date else ""

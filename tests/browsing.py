@@ -1,0 +1,113 @@
+"""The page as the program serves it, and a real Chromium in front of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+QA = str(Path(sys.executable).with_name("qa"))
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def served(folder: Path, **settings: str) -> Iterator[str]:
+    """The address of the page over `folder`/corpus, which is indexed first; settings are environment variables."""
+    port = settings.get("QA_PORT") or str(free_port())
+    environment = os.environ | {"QA_PORT": port} | settings
+    subprocess.run([QA, "index"], cwd=folder, check=True, capture_output=True)
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([QA, "chat"], cwd=folder, env=environment, stdout=log, stderr=log)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/", server, folder / "log")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, f"the page ended before it was up: {log.read_text()[-2000:]}"
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except HTTPError:  # It is up, and asks for a password.
+            return
+        except OSError:
+            time.sleep(0.5)
+        else:
+            return
+    raise AssertionError("the page was not up after two minutes")
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser; the test is skipped where there is none."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium is installed, so the page was not driven; apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def visiting(browser: Any, address: str, **context: Any) -> Iterator[Any]:
+    """A page of its own at the address; what it asks of other hosts, and what goes wrong in it, fails the test."""
+    opened = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", **context})
+    page = opened.new_page()
+    elsewhere: list[str] = []
+    errors: list[str] = []
+    host = "/".join(address.split("/")[:3]) + "/"
+    own = (host, "data:", f"blob:{host}")
+    page.on("request", lambda sent: None if sent.url.startswith(own) else elsewhere.append(sent.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    ready(page)
+    yield page
+    opened.close()
+    assert elsewhere == []
+    assert errors == []
+
+
+def ready(page: Any) -> None:
+    """Wait until the page can be asked: its button has its name when everything has been loaded."""
+    page.wait_for_selector("#question .submit-button:has-text('sk'), #question .submit-button:has-text('reguntar')")
+
+
+def ask(page: Any, question: str) -> None:
+    """Type a question, send it, and wait until its answer or refusal stands there."""
+    before = answers(page)
+    page.fill("#question textarea", question)
+    page.keyboard.press("Enter")
+    page.wait_for_function("n => document.querySelectorAll('#chat .answer, #chat .refusal').length > n", arg=before)
+    ready(page)
+
+
+def answers(page: Any) -> int:
+    return int(page.locator("#chat .answer, #chat .refusal").count())
+
+
+def tab(page: Any, number: int) -> None:
+    """Go to Ask (0), Library (1) or History (2)."""
+    page.click(f"button[role=tab] >> nth={number}")
