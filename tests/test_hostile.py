@@ -608,14 +608,14 @@ def remove(page: Any, watch: Watch, article: Article) -> None:
 
 
 def follow_links(page: Any, watch: Watch, articles: Sequence[Article]) -> None:
-    """Open links that ask an attack, about an article or an outlet that has one for a name."""
-    for article in articles:
+    """Open links that ask an attack, of an article that is called by one, or of an outlet that is and does not exist."""
+    for n, article in enumerate(articles):
         line = " ".join(article.attack.split())
-        for more in ({"document": article.source}, {"outlet": line}):
-            page.goto(f"{watch.address}?{urlencode({'q': line, 'comments': '1', **more})}")
-            page.wait_for_selector("#chat :is(.answer, .refusal), #problem .problem")
-            ready(page)
-            watch.look(page, f"{article.name}, a link with {more}")
+        more = {"outlet": line} if n % 2 else {"document": article.source}
+        page.goto(f"{watch.address}?{urlencode({'q': line, 'comments': '1', **more})}")
+        page.wait_for_selector("#chat :is(.answer, .refusal), #problem .problem")
+        ready(page)
+        watch.look(page, f"{article.name}, a link with {more}")
 
 
 # --- the promise ------------------------------------------------------------------------------------------------------

@@ -376,7 +376,8 @@ class TestLibrary:
         (folder / "corpus" / "broken.txt").write_bytes(b"\xff\xfe")
         tab(page, 1)
         settle(page, "+0 added, ~1 changed, −0 removed")
-        assert any(row.startswith("Untitled broken.txt – – failed broken.txt is not UTF-8") for row in rows(page))
+        why = "broken.txt is not UTF-8 (byte 0); save it as UTF-8 and index again."
+        assert f"Untitled {why} broken.txt – – failed Remove" in rows(page)
         assert "Goats on the roof goats.md 1 0 changed Remove" in rows(page)
         (folder / "corpus" / "broken.txt").unlink()
 
