@@ -512,8 +512,8 @@ def test_the_table_of_the_articles() -> None:
     assert rows(page) == [
         ["Untitled", "", "bridge.md", "5", "0", "changed", "Remove"],
         ["A new mill", "2022-01-02", "new.md", "–", "–", "new", "Remove"],
-        ["Untitled", "", "bad.md", "–", "–", f"failed{ITEMS[3].reason}", "Remove"],
-        ["It was good", "", "spoilt.md", "4", "0", f"failed{ITEMS[4].reason}", "Remove"],
+        [f"Untitled{ITEMS[3].reason}", "", "bad.md", "–", "–", "failed", "Remove"],
+        [f"It was good{ITEMS[4].reason}", "", "spoilt.md", "4", "0", "failed", "Remove"],
         ["A mill that is gone", "", "gone.txt", "2", "0", "removed", ""],
         ["The ferry to Holm", "2021-05-03", "holm/ferry.txt", "3", "2", "current", "Remove"],
     ], "what a rebuild is for stands first"

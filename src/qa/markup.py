@@ -275,8 +275,8 @@ def _row(item: Item, words: Words) -> str:
     label = escaped(words["remove_named"].format(source=item.source))
     button = f"<button class='remove' data-source='{source}' aria-label='{label}'>{words['remove']}</button>"
     return (
-        f"<tr><th scope='row'>{name}{reason}</th><td>{escaped(item.date)}</td><td class='file'>{apart(item.source)}</td>"
-        f"{counts}<td><span class='state {item.state}'>{words['state_' + item.state]}</span></td>"
+        f"<tr><th scope='row'>{name}{reason}</th><td>{escaped(item.date)}</td>"
+        f"<td class='file'>{apart(item.source)}</td>{counts}<td><span class='state {item.state}'>{words['state_' + item.state]}</span></td>"
         f"<td>{button if item.state != 'removed' else ''}</td></tr>"
     )
 
