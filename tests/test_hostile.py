@@ -608,7 +608,7 @@ def remove(page: Any, watch: Watch, article: Article) -> None:
 
 
 def follow_links(page: Any, watch: Watch, articles: Sequence[Article]) -> None:
-    """Open links that ask an attack, of an article that is called by one, or of an outlet that is and does not exist."""
+    """Open links that ask an attack, of an article that is called by one, or of an outlet that does not exist."""
     for n, article in enumerate(articles):
         line = " ".join(article.attack.split())
         more = {"outlet": line} if n % 2 else {"document": article.source}

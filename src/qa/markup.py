@@ -274,9 +274,10 @@ def _row(item: Item, words: Words) -> str:
     counts = f"<td>{item.passages}</td><td>{item.comments}</td>" if indexed else "<td>–</td><td>–</td>"
     label = escaped(words["remove_named"].format(source=item.source))
     button = f"<button class='remove' data-source='{source}' aria-label='{label}'>{words['remove']}</button>"
+    state = f"<span class='state {item.state}'>{words['state_' + item.state]}</span>"
     return (
         f"<tr><th scope='row'>{name}{reason}</th><td>{escaped(item.date)}</td>"
-        f"<td class='file'>{apart(item.source)}</td>{counts}<td><span class='state {item.state}'>{words['state_' + item.state]}</span></td>"
+        f"<td class='file'>{apart(item.source)}</td>{counts}<td>{state}</td>"
         f"<td>{button if item.state != 'removed' else ''}</td></tr>"
     )
 
