@@ -111,3 +111,9 @@ def answers(page: Any) -> int:
 def tab(page: Any, number: int) -> None:
     """Go to Ask (0), Library (1) or History (2)."""
     page.click(f"button[role=tab] >> nth={number}")
+
+
+def can_cut_the_network() -> bool:
+    return (
+        bool(shutil.which("unshare")) and subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode == 0
+    )

@@ -17,6 +17,7 @@ import pytest
 
 from qa import models
 from qa.cli import _wrapped
+from tests.browsing import can_cut_the_network
 from tests.conftest import CORPUS, ROOT
 
 QA = str(Path(sys.executable).with_name("qa"))
@@ -199,12 +200,6 @@ def test_ctrl_c_keeps_the_old_index(folder: Path) -> None:
     assert building.wait(60) == 130
     assert shown.decode().strip().splitlines()[-1] == "Interrupted; the index is as it was."
     assert qa("retrieve", "weapons", folder=folder).stdout == before
-
-
-def can_cut_the_network() -> bool:
-    return (
-        bool(shutil.which("unshare")) and subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode == 0
-    )
 
 
 @pytest.mark.slow

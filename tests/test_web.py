@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -25,8 +28,8 @@ from qa import Assistant, QAError
 from qa.evaluate import read_cases
 from qa.settings import Settings
 from qa.web import _check_port, launch_options, serve
-from tests.browsing import answers, ask, chromium, free_port, ready, served, tab, visiting
-from tests.conftest import CORPUS
+from tests.browsing import answers, ask, can_cut_the_network, chromium, free_port, ready, served, tab, visiting
+from tests.conftest import CORPUS, ROOT
 
 FERRY = """The ferry to Holm sails again
 
@@ -577,6 +580,14 @@ class TestForEverybody:
             page.wait_for_selector("#history li")
             sound(page, "the history")
 
+    @pytest.mark.skipif(not can_cut_the_network(), reason="this user may not make a network without a way out")
+    def test_the_first_answer_needs_no_network(self, tmp_path: Path, browser: Any) -> None:
+        shutil.copytree(CORPUS, tmp_path / "corpus")
+        command = ["unshare", "-n", sys.executable, "-m", "tests.offline", str(tmp_path)]
+        environment = os.environ | {"QA_CACHE": str(tmp_path / "cache")}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+        assert "56 grenade launchers" in done.stdout, done.stderr
+
     def test_a_reload_is_usable_in_two_seconds(self, page: Any) -> None:
         ask(page, SEIZED)
         times = []
@@ -617,6 +628,16 @@ class TestService:
         assert all(text[quote["start"] : quote["end"]] == quote["text"] for quote in answer["quotes"])
         with pytest.raises(HTTPError, match="400"):
             call(address, "ask", {"question": ""})
+
+    def test_the_calls_in_the_readme_give_what_it_says(self, address: str) -> None:
+        readme = (ROOT / "README.md").read_text("utf-8")
+        (block,) = re.findall(r"```console\n(\$ curl.*?)```", readme, re.S)
+        calls = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.M)
+        assert len(calls) == 3
+        for command, printed in calls:
+            there = command.replace("http://127.0.0.1:7860/", address)
+            done = subprocess.run(["bash", "-c", there], capture_output=True, text=True, check=True)
+            assert printed.startswith(done.stdout.rstrip("\n").split("\n")[0].rstrip()), command
 
     def test_mcp(self, address: str) -> None:
         with ThreadPoolExecutor() as threads:  # Playwright has an event loop running in ours.

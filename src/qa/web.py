@@ -535,6 +535,9 @@ def _wire_feedback(room: Room, form: Form, assistant: Assistant, settings: Setti
     form.cancel.click(lambda: gr.Group(visible=False), None, form.group, **PRIVATE)
 
 
+# --- the library ------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """The parts of the library."""
@@ -547,9 +550,6 @@ class Shelf:
     sought: gr.Textbox
     shelf: gr.HTML
     reader: gr.HTML
-
-
-# --- the library ------------------------------------------------------------------------------------------------------
 
 
 def _library_tab(page: gr.Blocks, room: Room, assistant: Assistant, settings: Settings) -> None:
