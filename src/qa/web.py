@@ -462,10 +462,10 @@ def _wire_filters(room: Room) -> None:
         kept[FIELDS.index(event.field)] = _without(kept[FIELDS.index(event.field)], event.value)
         return dict(zip(room.chosen, kept, strict=True)) | _chips(room, kept, _spoken(request))
 
-    for part in (room.since.blur, room.since.submit, room.until.blur, room.until.submit):
-        part(chosen, room.chosen, [room.chips, room.problem], **FILTERED)
-    for part in (room.outlets.input, room.documents.input):
-        part(chosen, room.chosen, [room.chips, room.problem], **FILTERED)
+    parts = [room.since.blur, room.since.submit, room.until.blur, room.until.submit]
+    for part in (*parts, room.outlets.input, room.documents.input):
+        # Whoever chooses faster than we answer would else see the chips of the choice before the last.
+        part(chosen, room.chosen, [room.chips, room.problem], trigger_mode="always_last", **FILTERED)
     room.chips.dropped(dropped, room.chosen, [*room.chosen, room.chips, room.problem], **FILTERED)
 
 
