@@ -49,10 +49,10 @@ def test_index_ask_change_ask_delete_ask(folder: Path) -> None:
     assert (first.returncode, first.stderr) == (0, "")
     assert re.search(r"^2 added, 0 changed, 0 removed, 0 unchanged; \d+ passages embedded", first.stdout)
     (folder / "corpus" / "ferry.txt").write_text("The ferry\n\nThe ferry Esperanza carried forty goats to Cozumel.\n")
-    (folder / "corpus" / "scan.pdf").write_text("%PDF")
+    (folder / "corpus" / "scan.doc").write_text("%PDF")
     second = qa("index", folder=folder)
     assert re.search(r"^1 added, 0 changed, 0 removed, 2 unchanged; 1 passages embedded", second.stdout)
-    assert "Left out, as neither .txt nor .md: scan.pdf" in second.stdout
+    assert "Left out, as no reader reads them: scan.doc" in second.stdout
     asked = qa("ask", "How many goats did the Esperanza carry?", folder=folder)
     assert asked.returncode == 0
     assert asked.stdout.splitlines()[0] == "“The ferry Esperanza carried forty goats to Cozumel.” [1]"
@@ -107,7 +107,7 @@ def test_an_empty_corpus_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     mended(
         qa("index", folder=tmp_path),
-        r"The folder corpus has no \.txt or \.md article; put some there and run `qa index`\.",
+        r"The folder corpus has no article \(\.txt, \.md, .*\); put some there and run `qa index`\.",
     )
 
 
@@ -248,6 +248,30 @@ def test_eval_says_how_sure_its_shares_are_and_what_changed(tmp_path: Path, corp
         2,
         "Calibrating needs 10 questions with an answer and 10 without; add some to the file.\n",
     )
+
+
+def test_a_dry_run_tells_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
+    corpus, store = tmp_path / "corpus", tmp_path / "store"
+    corpus.mkdir()
+    for name in ("ann", "bob", "carl"):
+        (corpus / f"{name}.md").write_text(f"{name.title()}'s ferry\n\nThe ferry of {name} carried forty goats.\n")
+    where = ("--corpus", corpus, "--store", store)
+    assert qa("index", "--dry-run", *where).stdout == (
+        "+ ann.md\n+ bob.md\n+ carl.md\n3 added, 0 changed, 0 removed, 0 unchanged; nothing was done.\n"
+    )
+    assert not store.exists()
+    assert qa("index", *where).returncode == 0
+    (corpus / "ann.md").rename(corpus / "zoe.md")
+    (corpus / "bob.md").write_text("Bob's bridge\n\nEleven bolts of it were loose.\n")
+    (corpus / "copy.md").write_bytes((corpus / "carl.md").read_bytes())
+    (corpus / "large.txt").open("wb").truncate(60_000_000)
+    told = qa("index", "--dry-run", *where).stdout
+    assert told == (
+        "+ copy.md\n~ bob.md\n> ann.md -> zoe.md\n= carl.md = copy.md\n"
+        "! large.txt has 60.0 MB; split it into files of at most 50 MB and index again.\n"
+        "1 added, 1 changed, 0 removed, 1 renamed, 1 unchanged; nothing was done.\n"
+    )
+    assert qa("index", "--dry-run", *where).stdout == told
 
 
 def test_ask_says_what_it_searched_when_that_differs(tmp_path: Path, corpus_store: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from qa import Assistant, QAError, views
 from qa.evaluate import Case, measures, read_cases, run
 from qa.markup import hint, problem
+from qa.readers import FORMATS
 from qa.texts import ENGLISH, SPANISH
 from qa.transcript import Turn, from_plain, to_html, to_markdown, to_plain
 from qa.types import Filters
@@ -410,7 +411,7 @@ def test_dropped_files_have_a_line_each_and_a_bad_one_keeps_no_other_out(library
     assert "".join(lines) == told
     assert [shown(line) for line in lines] == [
         "a b.txt was added.",
-        "'picture.png' has no suffix that can be read; save it as .txt or .md and add it again.",
+        f"'picture.png' has no suffix that can be read; save it as one of {FORMATS}.",
         "bad.md is not UTF-8 (byte 3); save it as UTF-8 and add it again.",
         "same.txt is already there, as a b.txt.",
         "c.md was added.",

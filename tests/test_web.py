@@ -74,7 +74,7 @@ def test_the_page_is_served_to_this_machine_only_and_tells_nobody(assistant: Ass
     assert options["server_name"] == "127.0.0.1"
     assert not any(options[name] for name in ("share", "ssr_mode", "run_history", "enable_monitoring", "footer_links"))
     assert "allowed_paths" not in options
-    assert options["max_file_size"] == 5_000_000
+    assert options["max_file_size"] == 20_000_000
 
 
 # --- in a browser -----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from qa.conversation import EMPTY
 from qa.names import fold, words
 from qa.search import asks
 from qa.segments import comment_author
-from qa.types import Answer, Passage, Quote, Reranker, Span
+from qa.types import Answer, Document, Passage, Quote, Reranker, Span
 
 T = TypeVar("T")
 
@@ -71,8 +71,8 @@ REFUSAL = "The articles do not answer this."
 REACH = 1_000
 """Characters before a sentence in which the sentence before it is looked for."""
 
-Around = Callable[[Passage], tuple[str, Span]]
-"""The text of a passage's document, and the segment that the passage stands in."""
+Around = Callable[[Passage], tuple[Document, Span]]
+"""A passage's document, and the segment that the passage stands in."""
 
 _POINTS_BACK = re.compile(r"^[\"“‘'(]*(?:he|she|it|they|his|her|its|their|this|that|these|those)\b", re.I)
 _WONDERS = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.I)
@@ -265,15 +265,16 @@ def _quotes(candidates: Sequence[Candidate], question: str, aim: Aim, around: Ar
         if len(quotes) == most:
             break
         passage = candidate.passage
-        text, segment = around(passage)
-        span = candidate.span
+        document, segment = around(passage)
+        text, span = document.text, candidate.span
         if passage.kind == "body" and _needs_antecedent(candidate.text, question, aim):
             longer = _with_antecedent(span, question, text, segment)
             span = span if _quoted(longer, passage.source, quotes) else longer
         if not _quoted(span, passage.source, quotes):
             author = comment_author(segment.of(text)) if passage.kind == "comment" else ""
             place = (span.of(text), passage.source, span.start, span.end)
-            quotes.append(Quote(*place, passage.title, passage.date, passage.kind, author))
+            quote = Quote(*place, passage.title, passage.date, passage.kind, author)
+            quotes.append(replace(quote, page=document.page(span.start)))
     return quotes
 
 

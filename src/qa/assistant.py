@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -187,12 +187,12 @@ def _none_admitted(filters: Filters, entries: Sequence[Entry]) -> QAError:
     return QAError("No article passes all of the filters; widen the dates, or leave a filter out.")
 
 
-def _around(snapshot: Snapshot, passage: Passage) -> tuple[str, Span]:
-    """The text of a passage's document, and the segment that the passage stands in."""
+def _around(snapshot: Snapshot, passage: Passage) -> tuple[Document, Span]:
+    """A passage's document, and the segment that the passage stands in."""
     inside = [
         part.span for part in snapshot.segments(passage.source) if part.span.start <= passage.start < part.span.end
     ]
-    return snapshot.document(passage.source).text, inside[0]
+    return snapshot.document(passage.source), inside[0]
 
 
 def build_index(
@@ -200,10 +200,12 @@ def build_index(
     store: str | Path | None = None,
     progress: Progress | None = None,
     settings: Settings | None = None,
+    announce: Callable[[ingest.Plan], None] | None = None,
 ) -> BuildReport:
     """Bring an index up to date with a folder of articles; only what changed is read and embedded again.
 
-    The index is seen whole or not at all: an interrupted build changes nothing. Raises CorpusError when the folder is
+    The index is seen whole or not at all: an interrupted build changes nothing. `announce` is told the plan before
+    anything is read. Raises CorpusError when the folder is
     missing or empty, StoreError when another build is running.
     """
     settings = settings or Settings.load()
@@ -215,7 +217,14 @@ def build_index(
         models.load_embedder(settings),
         models.token_counter(settings),
         progress,
+        announce,
     )
+
+
+def plan_index(settings: Settings | None = None) -> ingest.Plan:
+    """What `build_index` would do with the settings' folders; nothing is changed and no weights are loaded."""
+    settings = settings or Settings.load()
+    return ingest.plan(settings.corpus, open_store(settings.store), models.embedder_name(settings))
 
 
 def checked(question: str) -> str:

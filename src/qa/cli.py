@@ -11,12 +11,15 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from qa.settings import Settings
-from qa.types import Answer, BuildReport, Filters, Passage, Progress, QAError, Quote
+from qa.types import Answer, BuildReport, Filters, Passage, Progress, QAError, Quote, counted
+
+if TYPE_CHECKING:
+    from qa.ingest import Plan
 
 WIDTH = 100
 """Columns of printed text."""
@@ -57,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
     index = command("index", _index, "Bring the index up to date with the folder of articles.")
     index.add_argument("--corpus", type=Path, help="the folder of articles")
+    index.add_argument("--dry-run", action="store_true", help="only list what would be done")
     ask = command("ask", _ask, "Answer a question with quotes.")
     ask.add_argument("question")
     ask.add_argument("--comments", action="store_true", help="let readers' comments answer too")
@@ -98,15 +102,23 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _index(options: argparse.Namespace, settings: Settings) -> int:
-    from qa.assistant import build_index
+    from qa.assistant import build_index, plan_index
     from qa.documents import scan
 
+    if options.dry_run:
+        print(_planned(plan_index(settings)))
+        return 0
+
+    def announce(plan: Plan) -> None:
+        if plan.note:  # What takes long is explained before it begins.
+            print(plan.note, flush=True)
+
     with _progress() as show:
-        report = build_index(progress=show, settings=settings)
+        report = build_index(progress=show, settings=settings, announce=announce)
     print(_report(report, settings))
     other = scan(settings.corpus)[1]
     if other:
-        print(f"Left out, as neither .txt nor .md: {textwrap.shorten(_printable(', '.join(other)), WIDTH)}")
+        print(f"Left out, as no reader reads them: {textwrap.shorten(_printable(', '.join(other)), WIDTH)}")
     for _, reason in report.failed:
         print(reason, file=sys.stderr)
     return 2 if report.failed else 0
@@ -187,11 +199,23 @@ def _doctor(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _report(report: BuildReport, settings: Settings) -> str:
-    note = f"{report.note}\n" if report.note else ""
     return (
-        f"{note}{report.counts}; {report.embedded} passages embedded in {report.seconds:.1f} s; "
+        f"{report.counts}; {report.embedded} passages embedded in {report.seconds:.1f} s; "
         f"{report.chunks} passages in {settings.store}."
     )
+
+
+def _planned(plan: Plan) -> str:
+    """What a build would do, a line for every article that it would touch."""
+    old, new = ({pair[side] for pair in plan.renamed} for side in (0, 1))
+    lines = [f"+ {source}" for source in plan.added if source not in new]
+    lines += [f"~ {source}" for source in plan.changed]
+    lines += [f"- {source}" for source in plan.removed if source not in old]
+    lines += [f"> {before}  ->  {after}" for before, after in plan.renamed]
+    lines += [f"= {'  =  '.join(sources)}" for sources in plan.copies]
+    lines += [f"! {reason}" for _, reason in plan.failed]
+    counts = counted(plan.added, plan.changed, plan.removed, plan.renamed, plan.unchanged)
+    return "\n".join([*filter(None, [plan.note]), *map(_printable, lines), f"{counts}; nothing was done."])
 
 
 def _answer(answer: Answer) -> str:
@@ -208,7 +232,8 @@ def _answer(answer: Answer) -> str:
 
 def _place(number: int, quote: Quote) -> str:
     titled = _titled(quote.title, quote.date)
-    return f"[{number}] {titled}\n    {_printable(quote.source)}, characters {quote.start}-{quote.end}" + (
+    page = f"page {quote.page}, " if quote.page else ""
+    return f"[{number}] {titled}\n    {_printable(quote.source)}, {page}characters {quote.start}-{quote.end}" + (
         f" (a reader's comment{_printable(': ' + quote.author) if quote.author else ''})"
         if quote.kind == "comment"
         else ""

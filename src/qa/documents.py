@@ -1,7 +1,7 @@
-"""A file becomes a `Document`: its exact text and what it says about itself. One small reader a format.
+"""A file becomes `Document`s: exact text and what each says about itself. One file is one article, but for .jsonl.
 
-Text is decoded from bytes and never touched again: line endings, byte order mark and odd characters all stay, so that
-`document.text.encode() ==` the file, and a span of the one is a place in the other.
+A .jsonl file holds one article a line; line 3 of `wire.jsonl` is the source `wire.jsonl#3`. Every other source is the
+file's own path below the corpus folder.
 """
 
 from __future__ import annotations
@@ -9,70 +9,82 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
-from datetime import date, datetime
+import stat
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-import yaml
-from dateutil import parser as dateparser
+from qa.readers import FORMATS as FORMATS
+from qa.readers import READERS as READERS
+from qa.readers import TRUSTED, isolate
+from qa.types import CorpusError, Document, Extract, Segment
 
-from qa.types import CorpusError, Document, Span
-
-VERSION = 1
+VERSION = 2
 """Grows when a reader reads the same file differently; an older index is then built anew."""
 
-MAX_FRONT_MATTER = 16_384
-"""Characters; a rule at the top of a long text is not mistaken for front matter."""
+MAX_BYTES = 50_000_000
+"""Bytes of one article. A PDF of a thousand scanned pages has fewer; what has more would fill the memory."""
 
-HEADER_LINES = 12
-"""Where a dateline or byline may stand; below it a date is part of the story."""
+MAX_TEXT = 5_000_000
+"""Characters of one article; the longest novels have three million."""
 
-_DAY = r"\d{4}-\d{2}-\d{2}|[A-Za-z]{3,9}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}|\d{1,2}\s+[A-Za-z]{3,9}\.?,?\s+\d{4}"
-_CLOCK = r"(?:\s*(?:@|,|at|T)?\s*\d{1,2}:\d{2}(?::\d{2})?(?:\s*[AaPp]\.?[Mm]\.?)?(?:\s*(?:Z|[A-Z]{2,4}))?)?"
-DATELINE = re.compile(
-    rf"(?:(?:first |last )?(?:published|posted|updated|modified)(?: on)?|date|publicado(?: el)?|fecha)"
-    rf"\s*:?\s*(?P<day>{_DAY}){_CLOCK}\s*(?:[-–—|·]+\s*|$)",
-    re.IGNORECASE,
-)
-"""The start of a line that says when a text came out; what follows the match, if anything, is the story."""
+LINES = ".jsonl"
+"""The suffix of files that hold an article a line."""
 
-_NAME = r"[A-ZÀ-ÖØ-ÞĀ-Ž][\w.'’-]*"
-BYLINE = re.compile(
-    rf"(?:[Bb]y|BY|[Pp]or|POR)\s*:?\s+(?P<author>{_NAME}(?:,?\s+(?:{_NAME}|de|del|la|van|von|der|and|y|&))*)"
-)
-"""A whole line that names the author."""
+_LINE = re.compile(r"(?P<file>.+\.jsonl)#(?P<number>[1-9]\d*)", re.IGNORECASE | re.DOTALL)
 
-Metadata = dict[str, str]
-Reader = Callable[[str], Metadata]
+
+# --- the folder -------------------------------------------------------------------------------------------------------
 
 
 def scan(corpus: Path) -> tuple[list[str], list[str]]:
     """The files of a folder as POSIX paths below it, sorted: those that a reader can read, and the others.
 
-    Hidden files, READMEs and links that lead out of the folder are not looked at. CorpusError when there is no folder.
+    Hidden files, READMEs, what a browser saved beside a page, and links that lead out of the folder are not looked at.
+    CorpusError when there is no folder.
     """
     if corpus.exists() and not corpus.is_dir():
         raise CorpusError(f"{corpus} is a file; name the folder that it is in with QA_CORPUS and run `qa index`.")
     if not corpus.is_dir():
-        raise CorpusError(f"There is no folder {corpus}; create it, put .txt or .md articles in it and run `qa index`.")
+        raise CorpusError(
+            f"There is no folder {corpus}; create it, put .txt, .pdf or other articles in it and run `qa index`."
+        )
     readable: list[str] = []
     other: list[str] = []
     for source in sorted(_walk(corpus)):
-        (readable if Path(source).suffix.lower() in READERS else other).append(source)
+        (readable if suffix(source) in READERS else other).append(source)
     return readable, other
+
+
+def suffix(source: str) -> str:
+    """The suffix that decides who reads a file, in lower case, with its dot."""
+    return Path(file_of(source)).suffix.lower()
+
+
+def file_of(source: str) -> str:
+    """The file that a source is in: itself, or the .jsonl file that it is a line of."""
+    line = _LINE.fullmatch(source)
+    return line["file"] if line else source
 
 
 def _walk(corpus: Path) -> Iterator[str]:
     home = corpus.resolve()
     for folder, folders, names in os.walk(corpus, onerror=_unreadable_folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and not _beside_a_page(name, names)]
         for name in names:
             path = Path(folder, name)
             if name.startswith(".") or path.stem.lower() == "readme":
                 continue
             if path.is_file() and path.resolve().is_relative_to(home):
                 yield path.relative_to(corpus).as_posix()
+
+
+def _beside_a_page(folder: str, names: list[str]) -> bool:
+    """Whether a folder holds the pictures, scripts and frames of a page that a browser saved whole."""
+    page, mark, rest = folder.rpartition("_")
+    return bool(mark) and rest in {"files", "archivos"} and not {f"{page}.html", f"{page}.htm"}.isdisjoint(names)
 
 
 def _unreadable_folder(error: OSError) -> None:
@@ -82,119 +94,104 @@ def _unreadable_folder(error: OSError) -> None:
     ) from error
 
 
-def digest(corpus: Path, source: str) -> str:
-    """SHA-256 of a file's bytes, hexadecimal; CorpusError when it cannot be read."""
-    return hashlib.sha256(_bytes(corpus, source)).hexdigest()
+# --- one file ---------------------------------------------------------------------------------------------------------
 
 
-def read(corpus: Path, source: str) -> Document:
-    """The document of one file; CorpusError, naming the file, when it is not text in UTF-8."""
+def digests(corpus: Path, file: str) -> dict[str, str]:
+    """{source: SHA-256 of its bytes, hexadecimal} of the articles in one file; CorpusError when it cannot be read."""
+    if suffix(file) != LINES:
+        return {file: hashlib.sha256(_bytes(corpus, file)).hexdigest()}
+    with _opened(corpus, file) as lines:
+        return {f"{file}#{number}": digest for number, _, digest in _lines(lines)}
+
+
+def read(corpus: Path, source: str) -> tuple[Document, tuple[Segment, ...]]:
+    """The document of one source, and its labelled parts where the format tells them apart, else ().
+
+    CorpusError, naming the source, when it cannot be read.
+    """
     data = _bytes(corpus, source)
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{source} is not UTF-8 (byte {error.start}); save it as UTF-8 and index again.") from error
-    said = READERS[Path(source).suffix.lower()](text)
-    return Document(
+        extract = extracted(suffix(source), data)
+    except CorpusError as error:
+        raise CorpusError(f"{source} {error} and index again.") from error
+    document = Document(
         source=source,
-        text=text,
-        title=said.get("title", ""),
-        date=said.get("date", ""),
-        url=said.get("url", ""),
-        author=said.get("author", ""),
+        text=extract.text,
+        title=extract.title,
+        date=extract.date,
+        url=extract.url,
+        author=extract.author,
         digest=hashlib.sha256(data).hexdigest(),
+        pages=extract.pages,
     )
+    return document, extract.parts
+
+
+def extracted(suffix: str, data: bytes) -> Extract:
+    """What the reader of a suffix makes of an article's bytes.
+
+    CorpusError with a clause such as "is encrypted; save it without a password" when it can make nothing of them.
+    """
+    if len(data) > MAX_BYTES:
+        raise CorpusError(_too_large(len(data)))
+    extract = READERS[suffix](data) if suffix in TRUSTED else isolate.extract(suffix, data, MAX_TEXT)
+    if len(extract.text) > MAX_TEXT:
+        raise CorpusError(f"has {len(extract.text):,} characters; split it into files of at most {MAX_TEXT:,}")
+    return extract
+
+
+def _too_large(size: int) -> str:
+    return f"has {size / 1e6:.1f} MB; split it into files of at most {MAX_BYTES // 1_000_000} MB"
 
 
 def _bytes(corpus: Path, source: str) -> bytes:
+    line = _LINE.fullmatch(source)
+    with _opened(corpus, file_of(source)) as file:
+        status = os.fstat(file.fileno())
+        if line:
+            stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+            file.seek(_line_starts(corpus, line["file"], stamp).get(int(line["number"]), status.st_size))
+        elif status.st_size > MAX_BYTES:
+            raise CorpusError(f"{source} {_too_large(status.st_size)} and index again.")
+        data = file.readline(MAX_BYTES + 1).rstrip(b"\r\n") if line else file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise CorpusError(f"{source} {_too_large(len(data))} and index again.")
+        return data
+
+
+def _opened(corpus: Path, file: str) -> BinaryIO:
+    """A regular file, open for reading; CorpusError, naming it, when it is none or cannot be opened."""
     try:
-        source.encode("utf-8")
-        return Path(corpus, source).read_bytes()
+        file.encode("utf-8")
+        # A pipe must not wait for its writer, and a name may have become one since it was scanned.
+        handle = os.open(Path(corpus, file), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise CorpusError(f"{file} is no regular file; remove it and index again.")
+        return os.fdopen(handle, "rb")
     except UnicodeEncodeError as error:
-        raise CorpusError(f"{source!r} has a name that is not UTF-8; rename the file and index again.") from error
+        raise CorpusError(f"{file!r} has a name that is not UTF-8; rename the file and index again.") from error
     except OSError as error:
         reason = error.strerror or error
-        raise CorpusError(f"{source} cannot be read ({reason}); check its permissions and index again.") from error
+        raise CorpusError(f"{file} cannot be read ({reason}); check its permissions and index again.") from error
 
 
-# --- front matter -----------------------------------------------------------------------------------------------------
+@lru_cache(maxsize=4)
+def _line_starts(corpus: Path, file: str, stamp: tuple[int, ...]) -> dict[int, int]:
+    """{number: offset in bytes} of a file's lines, found once for as long as the file is the same."""
+    with _opened(corpus, file) as lines:
+        return {number: start for number, start, _ in _lines(lines)}
 
 
-def front_matter(text: str) -> Span | None:
-    """The block of `key: value` lines between two `---` lines at the very top, both lines included."""
-    pattern = r"\ufeff?---[ \t]*\r?\n(?P<block>.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)"
-    found = re.match(pattern, text[:MAX_FRONT_MATTER], re.S | re.M)
-    if not found:
-        return None
-    lines = found["block"].splitlines()
-    # A rule above a paragraph opens no front matter: what stands there must look like keys, lists or their values.
-    keyed = [bool(re.match(r"[\w-]+\s*:(?:\s|$)", line)) for line in lines]
-    held = all(key or not line.strip() or line[0] in " \t-#]}" for key, line in zip(keyed, lines, strict=True))
-    return Span(0, found.end()) if held and any(keyed) else None
-
-
-def _front_matter_values(text: str) -> Metadata:
-    span = front_matter(text)
-    if span is None:
-        return {}
-    block = "\n".join(span.of(text).lstrip("\ufeff").splitlines()[1:-1])
-    try:
-        values = yaml.safe_load(block)
-        plain = {str(key).lower(): _plain(value) for key, value in values.items()}
-    except (yaml.YAMLError, ValueError, RecursionError, AttributeError):
-        # "title: Harbour: the strike" is no YAML, and common all the same.
-        plain = {key.lower(): value.strip("'\" ") for key, value in re.findall(r"(?m)^(\w+):[ \t]+(.*)$", block)}
-    said = {key: plain[key] for key in ("title", "url", "author") if plain.get(key)}
-    if day := iso_date(plain.get("date", "")):
-        said["date"] = day
-    return said
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, (str, int, float, date)):
-        return " ".join(str(value).split())
-    return ""
-
-
-def iso_date(words: str) -> str:
-    """A written date as YYYY-MM-DD, or "" for what is none."""
-    found = re.search(_DAY, words)
-    if not found:
-        return ""
-    try:
-        return dateparser.parse(found.group(), default=datetime(1, 1, 1)).date().isoformat()
-    except (ValueError, OverflowError):
-        return ""
-
-
-# --- readers ----------------------------------------------------------------------------------------------------------
-
-
-def _header_values(text: str) -> Metadata:
-    """Dateline and byline among the first lines that are not blank."""
-    said: Metadata = {}
-    lines = [line.strip() for line in text[:8192].splitlines() if line.strip()]
-    for line in lines[:HEADER_LINES]:
-        if (found := DATELINE.match(line)) and (day := iso_date(found["day"])):
-            said.setdefault("date", day)
-        elif found := BYLINE.fullmatch(line):
-            said.setdefault("author", found["author"].strip())
-    return said
-
-
-def read_text(text: str) -> Metadata:
-    """Plain text: a line such as "Published on: Nov 12, 2019", a line such as "By Jane Doe"."""
-    return _header_values(text)
-
-
-def read_markdown(text: str) -> Metadata:
-    """Markdown: front matter, then what plain text has."""
-    span = front_matter(text)
-    below = text[span.end :] if span else text
-    return _header_values(below) | _front_matter_values(text)
-
-
-READERS: dict[str, Reader] = {".txt": read_text, ".md": read_markdown}
-"""Suffix → what reads the metadata of such a file. A new format is one function and one line here."""
+def _lines(file: BinaryIO) -> Iterator[tuple[int, int, str]]:
+    """(number from 1, offset, SHA-256 without the line's end) of the lines that are not blank."""
+    for number in count(1):
+        start = file.tell()
+        line = file.readline(MAX_BYTES + 1)
+        if not line:
+            return
+        if line.strip():
+            yield number, start, hashlib.sha256(line.rstrip(b"\r\n")).hexdigest()
+        while line and not line.endswith(b"\n"):  # The rest of one that is too long; `read` will say so.
+            line = file.readline(MAX_BYTES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,32 +33,55 @@ of news took 37.4 a second with 64, 40.4 with 128 and 42.1 with 256, which needs
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a build will do: sources to add, to read again and to forget, and how many stay as they are."""
+    """What a build will do: sources to add, to read again and to forget, and how many stay as they are.
+
+    `renamed` pairs the old with the new name of files whose bytes stay the same; both stand among `removed` and `added`
+    too. `copies` are groups of sources that have the same bytes. `failed` pairs what cannot be opened with the reason;
+    `note` says why everything is read or embedded again, when it is.
+    """
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged: int
+    renamed: tuple[tuple[str, str], ...] = ()
+    copies: tuple[tuple[str, ...], ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    note: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.added or self.changed or self.removed or self.note)
 
 
 def build(
-    corpus: Path, store: Store, embedder: Embedder, tokens: Count, progress: Progress | None = None
+    corpus: Path,
+    store: Store,
+    embedder: Embedder,
+    tokens: Count,
+    progress: Progress | None = None,
+    announce: Callable[[Plan], None] | None = None,
 ) -> BuildReport:
     """Bring the index up to date with the corpus, in one step that is seen whole or not at all.
 
-    Raises CorpusError when there is no corpus folder or nothing readable in it, StoreError when another build runs.
+    `announce` is told the plan before anything is read or embedded. Raises CorpusError when there is no corpus folder
+    or nothing readable in it, StoreError when another build runs.
     """
     began = time.perf_counter()
     say = progress or (lambda stage, done, total: None)
     digests, unreadable = _digests(corpus)
     with store.writer() as writer:
         before = writer.manifest
-        note = _prepare(writer, embedder)
-        plan = compare(digests, writer.digests())
+        plan = _planned(digests, writer.digests(), _note(before, embedder.name, embedder.weights), unreadable)
+        if announce:
+            announce(plan)
+        if before and before.weights != embedder.weights:
+            writer.clear()
         failed = unreadable | _update_documents(corpus, writer, plan, embedder, tokens, say)
         embedded = _embed_missing(writer, embedder, say)
         added = set(plan.added) - failed.keys()
-        if before is None or note or added or plan.changed or plan.removed:
+        if before is None or added or plan.changed or plan.removed:
             writer.commit(_manifest(embedder, before.generation + 1 if before else 1))
         total = writer.count()
     return BuildReport(
@@ -70,26 +93,78 @@ def build(
         chunks=total,
         seconds=time.perf_counter() - began,
         embedded=embedded,
+        note=plan.note,
+        renamed=plan.renamed,
+        copies=plan.copies,
+    )
+
+
+def plan(corpus: Path, store: Store, embedder: str) -> Plan:
+    """What a build with the embedder of this name would do; nothing is changed.
+
+    CorpusError when there is no corpus folder or nothing readable in it, StoreError when the index is damaged.
+    """
+    digests, unreadable = _digests(corpus)
+    manifest, known = None, {}
+    if store.built():
+        with store.snapshot() as snapshot:
+            manifest, known = snapshot.manifest, {entry.source: entry.digest for entry in snapshot.entries()}
+    note = _note(manifest, embedder, manifest.weights if manifest and manifest.embedder == embedder else "")
+    return _planned(digests, known, note, unreadable)
+
+
+def _planned(found: Mapping[str, str], known: Mapping[str, str], note: str, failed: Mapping[str, str]) -> Plan:
+    """The plan; with a note everything that stays is read again."""
+    same = compare(found, known)
+    again = tuple(source for source in sorted(found.keys() & known.keys())) if note else same.changed
+    return replace(
+        same,
+        changed=again,
+        unchanged=0 if note else same.unchanged,
+        failed=tuple(sorted(failed.items())),
         note=note,
     )
 
 
 def articles(corpus: Path) -> list[str]:
-    """The sources that can be read; CorpusError when there is no folder or no article in it."""
+    """The files that can be read; CorpusError when there is no folder or none in it."""
     readable, _ = documents.scan(corpus)
     if not readable:
-        raise CorpusError(f"The folder {corpus} has no .txt or .md article; put some there and run `qa index`.")
+        raise CorpusError(
+            f"The folder {corpus} has no article ({documents.FORMATS}); put some there and run `qa index`."
+        )
     return readable
 
 
 def compare(found: Mapping[str, str], known: Mapping[str, str]) -> Plan:
     """What leads from the known {source: digest} to the found one; a file is the same when its bytes are."""
+    added = sorted(found.keys() - known.keys())
+    removed = sorted(known.keys() - found.keys())
     return Plan(
-        added=tuple(sorted(found.keys() - known.keys())),
+        added=tuple(added),
         changed=tuple(sorted(source for source in found.keys() & known.keys() if found[source] != known[source])),
-        removed=tuple(sorted(known.keys() - found.keys())),
+        removed=tuple(removed),
         unchanged=sum(known.get(source) == digest for source, digest in found.items()),
+        renamed=tuple(_renamed([(s, known[s]) for s in removed], [(s, found[s]) for s in added])),
+        copies=tuple(_copies(found)),
     )
+
+
+def _renamed(removed: Iterable[tuple[str, str]], added: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Each removed file with an added one of the same bytes, in the order of their names, no file twice."""
+    new: dict[str, list[str]] = {}
+    for source, digest in added:
+        new.setdefault(digest, []).append(source)
+    for source, digest in removed:
+        if new.get(digest):
+            yield source, new[digest].pop(0)
+
+
+def _copies(found: Mapping[str, str]) -> list[tuple[str, ...]]:
+    same: dict[str, list[str]] = {}
+    for source, digest in sorted(found.items()):
+        same.setdefault(digest, []).append(source)
+    return [tuple(sources) for sources in same.values() if len(sources) > 1]
 
 
 def recipe() -> str:
@@ -106,25 +181,19 @@ def _digests(corpus: Path) -> tuple[dict[str, str], dict[str, str]]:
     """{source: digest} of the files that can be opened, {source: reason} of those that cannot."""
     digests: dict[str, str] = {}
     failed: dict[str, str] = {}
-    for source in articles(corpus):
+    for file in articles(corpus):
         try:
-            digests[source] = documents.digest(corpus, source)
+            digests |= documents.digests(corpus, file)
         except CorpusError as error:
-            failed[source] = str(error)
+            failed[file] = str(error)
     return digests, failed
 
 
-def _prepare(writer: Writer, embedder: Embedder) -> str:
-    """Empty an index that was built another way; says why, or "" when it was not."""
-    old = writer.manifest
-    if old is None:
-        return ""
-    if old.weights != embedder.weights:
-        writer.clear()
-        return f"The index was built with {old.embedder}; every article is embedded again with {embedder.name}."
-    if old.recipe != recipe():
-        for source in writer.digests():
-            writer.remove(source)
+def _note(manifest: Manifest | None, embedder: str, weights: str) -> str:
+    """Why an index that was built another way is built anew, or "" when it was not."""
+    if manifest and manifest.weights != weights:
+        return f"The index was built with {manifest.embedder}; every article is embedded again with {embedder}."
+    if manifest and manifest.recipe != recipe():
         return "The index was built by another version; every article is read again."
     return ""
 
@@ -151,8 +220,8 @@ def _update_documents(
 
 def read_labelled(corpus: Path, source: str) -> tuple[Document, tuple[Segment, ...]]:
     """A file with its segments, and with the headline as title where the file states none."""
-    document = documents.read(corpus, source)
-    parts = segments.label(document)
+    document, told = documents.read(corpus, source)
+    parts = told or segments.label(document)
     return replace(document, title=segments.title_of(document, parts)), parts
 
 

@@ -8,7 +8,7 @@ import re
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -31,8 +31,8 @@ State: TypeAlias = Literal["current", "changed", "new", "failed", "removed"]
 - `removed`: indexed, and gone from the folder; it answers until the next rebuild.
 """
 
-MAX_UPLOAD = 5_000_000
-"""Bytes of one article that is put in; the longest novels have three million characters."""
+MAX_UPLOAD = 20_000_000
+"""Bytes of one file that is put in: a PDF of some hundred pages with pictures."""
 
 MAX_STEM = 120
 """Bytes of a name without its suffix; file systems take 255, and "-2" and ".removed" want room."""
@@ -95,31 +95,47 @@ def shelf(corpus: Path, entries: Sequence[Entry]) -> list[Item]:
     A folder that is missing or empty has no articles; CorpusError when it is a file, or cannot be listed.
     """
     indexed = {entry.source: entry for entry in entries}
-    sources = documents.scan(corpus)[0] if corpus.exists() else []
-    here = [_seen(corpus, source, indexed.get(source)) for source in sources]
-    gone = [_item(indexed[source], "removed") for source in indexed.keys() - set(sources)]
+    files = documents.scan(corpus)[0] if corpus.exists() else []
+    here = [item for file in files for item in _in_file(corpus, file, indexed)]
+    gone = [_item(indexed[source], "removed") for source in indexed.keys() - {item.source for item in here}]
     return sorted([*here, *gone], key=lambda item: item.source)
 
 
 def changes(items: Sequence[Item]) -> Plan:
-    """What a rebuild would do; articles that cannot be read are not in it."""
+    """What a rebuild would do; an article that was indexed and cannot be read any more is removed by it."""
 
     def of(state: State) -> tuple[str, ...]:
         return tuple(item.source for item in items if item.state == state)
 
-    return Plan(of("new"), of("changed"), of("removed"), len(of("current")))
+    lost = [item.source for item in items if item.state == "failed" and item.passages + item.comments]
+    return Plan(of("new"), of("changed"), tuple(sorted([*of("removed"), *lost])), len(of("current")))
 
 
-def _seen(corpus: Path, source: str, known: Entry | None) -> Item:
-    old = known or Entry(source, "", "", "", "", "", 0, 0)
-    stamp = _stamp(Path(corpus, source))
+def _in_file(corpus: Path, file: str, indexed: Mapping[str, Entry]) -> Iterator[Item]:
+    """The articles of a file, or the file itself where it cannot be opened."""
+    stamp = _stamp(Path(corpus, file))
     try:
-        if _digest(corpus, source, stamp) == old.digest:
-            return _item(old, "current")
+        digests = _digests(corpus, file, stamp)
+    except CorpusError as error:
+        yield _item(indexed.get(file, _nothing(file)), "failed", str(error))
+        return
+    for source, digest in digests.items():
+        yield _seen(corpus, source, digest, stamp, indexed.get(source))
+
+
+def _seen(corpus: Path, source: str, digest: str, stamp: tuple[int, ...], known: Entry | None) -> Item:
+    old = known or _nothing(source)
+    if digest == old.digest:
+        return _item(old, "current")
+    try:
         now = _read(corpus, source, stamp)
     except CorpusError as error:
         return _item(old, "failed", str(error))
     return _item(replace(now, passages=old.passages, comments=old.comments), "changed" if known else "new")
+
+
+def _nothing(source: str) -> Entry:
+    return Entry(source, "", "", "", "", "", 0, 0)
 
 
 def _item(entry: Entry, state: State, reason: str = "") -> Item:
@@ -141,9 +157,9 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=KEPT)
-def _digest(corpus: Path, source: str, stamp: tuple[int, ...]) -> str:
-    """The digest of a file, kept for as long as its stamp is the same: a page view must not read every article."""
-    return documents.digest(corpus, source)
+def _digests(corpus: Path, file: str, stamp: tuple[int, ...]) -> dict[str, str]:
+    """{source: digest} of a file, kept while its stamp is the same: a page view must not read every article."""
+    return documents.digests(corpus, file)
 
 
 @lru_cache(maxsize=KEPT)
@@ -188,8 +204,7 @@ def safe_name(name: str) -> str:
     seen = "".join(_kept(character) for character in last)
     stem, dot, suffix = " ".join(unicodedata.normalize("NFC", seen).split()).rpartition(".")
     if (dot + suffix).lower() not in documents.READERS:
-        formats = " or ".join(documents.READERS)
-        raise CorpusError(f"{last[:MAX_STEM]!r} has no suffix that can be read; save it as {formats} and add it again.")
+        raise CorpusError(f"{last[:MAX_STEM]!r} has no suffix that can be read; save it as one of {documents.FORMATS}.")
     stem = stem.strip(" .")
     if not stem:
         raise CorpusError(f"Nothing is left of the name {last[:MAX_STEM]!r}; give the file a name and add it again.")
@@ -214,18 +229,23 @@ def _check(name: str, data: bytes) -> None:
         size, most = len(data) / 1e6, MAX_UPLOAD // 1_000_000
         raise CorpusError(f"{name} has {size:.1f} MB; split it into files of at most {most} MB and add them.")
     try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{name} is not UTF-8 (byte {error.start}); save it as UTF-8 and add it again.") from error
+        if documents.suffix(name) != documents.LINES:  # A line that cannot be read is named when it is indexed.
+            documents.extracted(documents.suffix(name), data)
+    except CorpusError as error:
+        raise CorpusError(f"{name} {error} and add it again.") from error
 
 
 def _known(corpus: Path, data: bytes) -> str:
-    """The article that has these bytes, or ""."""
+    """The file that has these bytes, or ""."""
     digest = hashlib.sha256(data).hexdigest()
-    for source in documents.scan(corpus)[0]:
-        with suppress(CorpusError):  # What cannot be read is not known to be the same.
-            if _digest(corpus, source, _stamp(Path(corpus, source))) == digest:
-                return source
+    for file in documents.scan(corpus)[0]:
+        with suppress(CorpusError, OSError):  # What cannot be read is not known to be the same.
+            if documents.suffix(file) == documents.LINES:
+                same = Path(corpus, file).stat().st_size == len(data) and Path(corpus, file).read_bytes() == data
+            else:
+                same = _digests(corpus, file, _stamp(Path(corpus, file)))[file] == digest
+            if same:
+                return file
     return ""
 
 
@@ -249,8 +269,10 @@ def remove(corpus: Path, source: str) -> str:
     """Move an article into the hidden folder REMOVED; returns where it is now, as a POSIX path below the corpus.
 
     "news/a.md" becomes "news-a.md" there, or "news-a-2.md" where that is taken. CorpusError when `source` is none that
-    `documents.scan` lists as an article, or when it cannot be moved.
+    `documents.scan` lists as an article, when it is one line of a file, or when it cannot be moved.
     """
+    if documents.file_of(source) != source:
+        raise CorpusError(f"{source[:MAX_STEM]!r} is one line of a file; delete the line there, then rebuild.")
     try:
         with _moving:
             if source not in documents.scan(corpus)[0]:

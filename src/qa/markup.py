@@ -100,7 +100,9 @@ def _places(quotes: Sequence[tuple[int, Quote]], words: Words) -> Iterator[str]:
         date = f", {escaped(quote.date)}" if quote.date else ""
         by = "".join(dict.fromkeys(f" · {apart(q.author)}" for _, q in here if q.author))
         comment = f" · {words['reader_comment']}{by}" if quote.kind == "comment" else ""
-        yield f"<li><b>{numbers}</b> {apart(quote.title or source)}{date}{comment}</li>"
+        pages = ", ".join(str(page) for page in dict.fromkeys(q.page for _, q in here if q.page))
+        page = f" · {words['page']} {pages}" if pages else ""
+        yield f"<li><b>{numbers}</b> {apart(quote.title or source)}{date}{page}{comment}</li>"
 
 
 def _why(turn: Turn, words: Words) -> str:
@@ -173,7 +175,8 @@ def _quote_at(document: Document, parts: Sequence[Segment], mark: Span) -> Quote
     comment = part.kind == "comment"
     author = comment_author(part.span.of(document.text)) if comment else document.author
     place = (mark.of(document.text), document.source, mark.start, mark.end)
-    return Quote(*place, document.title, document.date, "comment" if comment else "body", author)
+    page = document.page(mark.start)
+    return Quote(*place, document.title, document.date, "comment" if comment else "body", author, page)
 
 
 def _marked(document: Document, parts: Sequence[Segment], spans: Sequence[Span], words: Words) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from qa.documents import BYLINE, DATELINE, front_matter
+from qa.readers.plain import BYLINE, DATELINE, front_matter
 from qa.types import Document, Kind, Segment, Span
 
 VERSION = 2

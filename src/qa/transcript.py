@@ -125,14 +125,14 @@ def history(turns: Sequence[Turn]) -> list[dict[str, str]]:
 
 
 def reference(quote: Quote, digest: str = "") -> str:
-    """Where a quote stands, on one line: title, author, date, file, characters, and the file's SHA-256."""
+    """Where a quote stands, on one line: title, author, date, file, page, characters, and the file's SHA-256."""
     return ", ".join(_facts(quote, digest))
 
 
 def _facts(quote: Quote, digest: str) -> list[str]:
     named = [f"“{quote.title}”" if quote.title else "", quote.author, quote.date]
     comment = "a reader’s comment" if quote.kind == "comment" else ""
-    place = [quote.source, f"characters {quote.start}–{quote.end}"]
+    place = [quote.source, f"page {quote.page}" if quote.page else "", f"characters {quote.start}–{quote.end}"]
     stamp = f"SHA-256 {digest[:SHOWN_DIGEST]}…" if digest else ""
     return [" ".join(part.split()) for part in (*named, comment, *place, stamp) if part]
 

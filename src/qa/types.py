@@ -13,6 +13,7 @@ The error tree; every message is one sentence that ends with what to do:
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -68,10 +69,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file of the corpus with its exact text.
+    """One article of the corpus with its exact text.
 
-    `source` is the POSIX path below the corpus folder, `date` is ISO 8601 (YYYY-MM-DD), `digest` the SHA-256 of
-    the file's bytes in hexadecimal. What the file does not say is "".
+    `source` is the POSIX path below the corpus folder, with "#" and the line's number from 1 for a line of a .jsonl
+    file. `text` is the file itself where it is text, else what its reader extracted. `date` is ISO 8601 (YYYY-MM-DD),
+    `digest` the SHA-256 of the bytes in hexadecimal. What the file does not say is "". `pages` are the offsets at
+    which the pages begin, () for a format without pages.
     """
 
     source: str
@@ -81,6 +84,28 @@ class Document:
     url: str
     author: str
     digest: str
+    pages: tuple[int, ...] = ()
+
+    def page(self, offset: int) -> int:
+        """The number of the page, from 1, that a character stands on; 0 for a format without pages."""
+        return bisect_right(self.pages, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What a reader makes of an article's bytes: a text, and what the article says about itself, "" where it does not.
+
+    `parts` are the labelled parts where the format tells them apart (in order, without overlap, covering every
+    character that is not blank); () leaves that to `qa.segments`. `pages` as in `Document`.
+    """
+
+    text: str
+    title: str = ""
+    date: str = ""
+    url: str = ""
+    author: str = ""
+    parts: tuple[Segment, ...] = ()
+    pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +283,8 @@ class Passage:
 class Quote:
     """A sentence and its place: `text == document.text[start:end]`, always.
 
-    `author` is the line that names the writer of a reader's comment, "" where there is none and for articles.
+    `author` is the line that names the writer of a reader's comment, "" where there is none and for articles. `page`
+    is the page's number from 1, 0 for a format without pages.
     """
 
     text: str
@@ -269,6 +295,7 @@ class Quote:
     date: str
     kind: Kind
     author: str = ""
+    page: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +321,8 @@ class Answer:
 class BuildReport:
     """What one build did. The names are sources; `failed` pairs a source with the reason; `chunks` is the total
     after the build, `seconds` wall time, `embedded` how many texts needed the embedder. `note` says why everything was
-    built anew, when it was.
+    built anew, when it was. `renamed` pairs old and new names, which stand in `removed` and `added` too; `copies` are
+    groups of sources with the same bytes.
     """
 
     added: tuple[str, ...]
@@ -306,12 +334,26 @@ class BuildReport:
     seconds: float
     embedded: int = 0
     note: str = ""
+    renamed: tuple[tuple[str, str], ...] = ()
+    copies: tuple[tuple[str, ...], ...] = ()
 
     @property
     def counts(self) -> str:
-        """How many articles were added, changed, removed and left, in words."""
-        touched = f"{len(self.added)} added, {len(self.changed)} changed, {len(self.removed)} removed"
-        return f"{touched}, {self.unchanged} unchanged"
+        """How many articles were added, changed, removed, renamed and left, in words."""
+        return counted(self.added, self.changed, self.removed, self.renamed, self.unchanged)
+
+
+def counted(
+    added: Sequence[str],
+    changed: Sequence[str],
+    removed: Sequence[str],
+    renamed: Sequence[tuple[str, str]],
+    unchanged: int,
+) -> str:
+    """What is or will be done to how many articles, in words; one that is renamed counts once."""
+    moved = len(renamed)
+    touched = f"{len(added) - moved} added, {len(changed)} changed, {len(removed) - moved} removed"
+    return f"{touched}{f', {moved} renamed' if moved else ''}, {unchanged} unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +470,9 @@ class Writer(Protocol):
 
 class Store(Protocol):
     """Where an index lives."""
+
+    def built(self) -> bool:
+        """Whether there is an index, sound or not."""
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """The newest generation; StoreError when there is no usable index."""

@@ -26,7 +26,7 @@ from qa.types import Chunk, ChunkKey, Document, Entry, Kind, Manifest, Segment, 
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 """Grows with every change of the schema; an older index is then built anew."""
 
 APPLICATION_ID = 0x56455242
@@ -35,7 +35,8 @@ APPLICATION_ID = 0x56455242
 SCHEMA = """
 CREATE TABLE manifest (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE document (source TEXT PRIMARY KEY, digest TEXT NOT NULL, title TEXT NOT NULL, date TEXT NOT NULL,
-                       url TEXT NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;
+                       url TEXT NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL,
+                       pages TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE segment  (source TEXT NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, first INTEGER NOT NULL,
                        last INTEGER NOT NULL, PRIMARY KEY (source, number)) WITHOUT ROWID;
 CREATE TABLE chunk    (id INTEGER PRIMARY KEY, source TEXT NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL,
@@ -82,6 +83,10 @@ class SqliteStore:
         self._dense_path = folder / "dense.faiss"
         self._loaded: _Loaded | None = None
         self._lock = threading.Lock()
+
+    def built(self) -> bool:
+        """Whether there is an index, sound or not."""
+        return self._path.exists() and self._path.stat().st_size > 0
 
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:
@@ -196,11 +201,12 @@ class SqliteSnapshot:
         """The document with its exact text."""
         source = source.encode("utf-8", "replace").decode()  # What no file can be called is no document either.
         row = self._connection.execute(
-            "SELECT source, text, title, date, url, author, digest FROM document WHERE source = ?", (source,)
+            "SELECT source, text, title, date, url, author, digest, pages FROM document WHERE source = ?", (source,)
         ).fetchone()
         if row is None:
             raise StoreError(f"No document '{source}' is in the index; check its name, or run `qa index` to add it.")
-        return Document(*row)
+        *about, pages = row
+        return replace(Document(*about), pages=tuple(json.loads(pages)))
 
     def segments(self, source: str) -> tuple[Segment, ...]:
         """The labelled parts of a document, in order."""
@@ -328,7 +334,8 @@ class SqliteWriter:
     def put(self, document: Document, segments: Sequence[Segment], chunks: Sequence[Chunk]) -> None:
         """Add one document, which must not be there."""
         self._connection.execute(
-            "INSERT INTO document (source, digest, title, date, url, author, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO document (source, digest, title, date, url, author, text, pages) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 document.source,
                 document.digest,
@@ -337,6 +344,7 @@ class SqliteWriter:
                 document.url,
                 document.author,
                 document.text,
+                json.dumps(document.pages),
             ),
         )
         self._connection.executemany(
@@ -443,7 +451,7 @@ def _content_digest(connection: sqlite3.Connection, manifest: Manifest) -> str:
     whole = hashlib.sha256()
     _hash_rows(whole, [tuple(asdict(replace(manifest, generation=0)).values())])
     for query in (
-        "SELECT source, digest, title, date, url, author, text FROM document ORDER BY source",
+        "SELECT source, digest, title, date, url, author, text, pages FROM document ORDER BY source",
         "SELECT source, number, kind, first, last FROM segment ORDER BY source, number",
         "SELECT source, number, kind, first, last, text, vector FROM chunk ORDER BY source, number",
         "SELECT source, initials, name FROM name ORDER BY source, initials, name",

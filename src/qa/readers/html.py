@@ -1,0 +1,80 @@
+"""Web pages, as a browser saves them: the article and its readers' comments, found by trafilatura (Barbaresi 2021)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import Message
+from typing import Any
+
+import trafilatura
+
+from qa.readers.plain import iso_date
+from qa.types import CorpusError, Extract, Kind, Segment, Span
+
+BLANK = re.compile(r"[ \t\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
+"""What parts words within a line: control characters are no text, and no file in UTF-8 needs them."""
+
+
+def read(data: bytes) -> Extract:
+    """The article of a page: title, body and comments, a paragraph each, labelled; menus and boxes are left out."""
+    page = trafilatura.load_html(data) if data.strip() else None
+    found: Any = page is not None and trafilatura.bare_extraction(page, include_comments=True, with_metadata=True)
+    if not found or not (found.text or "").strip():
+        raise CorpusError("has no article that can be told from its menus; save the page again with its text shown")
+    title = _line(found.title)
+    blocks: list[tuple[Kind, str]] = [("title", title)]
+    blocks += [("body", paragraph) for paragraph in _paragraphs(found.text)]
+    blocks += [("comment", paragraph) for paragraph in _paragraphs(found.comments)]
+    text, parts = _laid_out(_without_second_title(blocks))
+    url = _line(found.url)
+    return Extract(
+        text,
+        title=title,
+        date=iso_date(_line(found.date)),
+        url=url if re.match(r"https?://", url, re.I) else "",
+        author=_line(found.author),
+        parts=parts,
+    )
+
+
+def read_archive(data: bytes) -> Extract:
+    """The page in a web archive (.mhtml): its first part that is HTML (RFC 2557)."""
+    pages = (part for part in message_from_bytes(data).walk() if part.get_content_type() == "text/html")
+    page = next(pages, None)
+    content = page.get_payload(decode=True) if isinstance(page, Message) else None
+    if not isinstance(content, bytes):
+        raise CorpusError("holds no page; save it again as one file")
+    return read(content)
+
+
+def _line(value: object) -> str:
+    return " ".join(_sound(str(value or "")).split())
+
+
+def _sound(text: str) -> str:
+    """The text as UTF-8 can hold it."""
+    return BLANK.sub(" ", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def _paragraphs(text: str | None) -> Iterator[str]:
+    yield from (line for line in map(_line, (text or "").split("\n")) if line)
+
+
+def _without_second_title(blocks: list[tuple[Kind, str]]) -> Iterator[tuple[Kind, str]]:
+    """The blocks that say something; a headline that the body begins with is there already."""
+    title = blocks[0][1]
+    for number, (kind, text) in enumerate(blocks):
+        if text and not (number == 1 and text == title):
+            yield kind, text
+
+
+def _laid_out(blocks: Iterator[tuple[Kind, str]]) -> tuple[str, tuple[Segment, ...]]:
+    """The blocks with a blank line between them, and the segment of each; a comment is a segment of its own."""
+    text, parts = "", []
+    for kind, block in blocks:
+        text += "\n\n" if text else ""
+        parts.append(Segment(Span(len(text), len(text) + len(block)), kind))
+        text += block
+    return text, tuple(parts)
