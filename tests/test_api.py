@@ -173,6 +173,7 @@ def test_a_document_is_its_exact_text_with_its_labelled_parts(client: TestClient
     assert got == client.post("/api/document", json={"source": "mill.md"}).json()
     assert got == {
         **asdict(document),
+        "pages": list(document.pages),
         "segments": [{"kind": part.kind, "start": part.span.start, "end": part.span.end} for part in parts],
     }
     assert got["text"] == MILL

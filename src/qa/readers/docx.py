@@ -26,7 +26,7 @@ def read(data: bytes) -> Extract:
         if unpacked > MAX_UNPACKED:
             raise CorpusError(f"would be {unpacked / 1e6:.0f} MB unpacked; save it again without pictures")
         document = docx.Document(io.BytesIO(data))
-    except CorpusError:
+    except (CorpusError, MemoryError):
         raise
     except Exception as error:  # python-docx lets the errors of zipfile, lxml and its own lookups through.
         raise CorpusError(f"cannot be read as .docx ({type(error).__name__}); save it again as .docx") from error
