@@ -273,8 +273,8 @@ def _quotes(candidates: Sequence[Candidate], question: str, aim: Aim, around: Ar
         if not _quoted(span, passage.source, quotes):
             author = comment_author(segment.of(text)) if passage.kind == "comment" else ""
             place = (span.of(text), passage.source, span.start, span.end)
-            quote = Quote(*place, passage.title, passage.date, passage.kind, author)
-            quotes.append(replace(quote, page=document.page(span.start)))
+            page = document.page(span.start)
+            quotes.append(Quote(*place, passage.title, passage.date, passage.kind, author, page))
     return quotes
 
 

@@ -101,8 +101,8 @@ def digests(corpus: Path, file: str) -> dict[str, str]:
     """{source: SHA-256 of its bytes, hexadecimal} of the articles in one file; CorpusError when it cannot be read."""
     if suffix(file) != LINES:
         return {file: hashlib.sha256(_bytes(corpus, file)).hexdigest()}
-    with _opened(corpus, file) as lines:
-        return {f"{file}#{number}": digest for number, _, digest in _lines(lines)}
+    with opened(corpus, file) as lines:
+        return {f"{file}#{number}": hashlib.sha256(line).hexdigest() for number, _, line in _lines(lines)}
 
 
 def read(corpus: Path, source: str) -> tuple[Document, tuple[Segment, ...]]:
@@ -147,7 +147,7 @@ def _too_large(size: int) -> str:
 
 def _bytes(corpus: Path, source: str) -> bytes:
     line = _LINE.fullmatch(source)
-    with _opened(corpus, file_of(source)) as file:
+    with opened(corpus, file_of(source)) as file:
         status = os.fstat(file.fileno())
         if line:
             stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
@@ -160,7 +160,7 @@ def _bytes(corpus: Path, source: str) -> bytes:
         return data
 
 
-def _opened(corpus: Path, file: str) -> BinaryIO:
+def opened(corpus: Path, file: str) -> BinaryIO:
     """A regular file, open for reading; CorpusError, naming it, when it is none or cannot be opened."""
     try:
         file.encode("utf-8")
@@ -180,18 +180,18 @@ def _opened(corpus: Path, file: str) -> BinaryIO:
 @lru_cache(maxsize=4)
 def _line_starts(corpus: Path, file: str, stamp: tuple[int, ...]) -> dict[int, int]:
     """{number: offset in bytes} of a file's lines, found once for as long as the file is the same."""
-    with _opened(corpus, file) as lines:
+    with opened(corpus, file) as lines:
         return {number: start for number, start, _ in _lines(lines)}
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, int, str]]:
-    """(number from 1, offset, SHA-256 without the line's end) of the lines that are not blank."""
+def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
+    """(number from 1, offset, the line without its end) of the lines that are not blank."""
     for number in count(1):
         start = file.tell()
         line = file.readline(MAX_BYTES + 1)
         if not line:
             return
         if line.strip():
-            yield number, start, hashlib.sha256(line.rstrip(b"\r\n")).hexdigest()
+            yield number, start, line.rstrip(b"\r\n")
         while line and not line.endswith(b"\n"):  # The rest of one that is too long; `read` will say so.
             line = file.readline(MAX_BYTES)

@@ -49,11 +49,6 @@ class Plan:
     failed: tuple[tuple[str, str], ...] = ()
     note: str = ""
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.added or self.changed or self.removed or self.note)
-
 
 def build(
     corpus: Path,
@@ -116,7 +111,7 @@ def plan(corpus: Path, store: Store, embedder: str) -> Plan:
 def _planned(found: Mapping[str, str], known: Mapping[str, str], note: str, failed: Mapping[str, str]) -> Plan:
     """The plan; with a note everything that stays is read again."""
     same = compare(found, known)
-    again = tuple(source for source in sorted(found.keys() & known.keys())) if note else same.changed
+    again = tuple(sorted(found.keys() & known.keys())) if note else same.changed
     return replace(
         same,
         changed=again,

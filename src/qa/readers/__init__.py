@@ -10,27 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from qa.readers import jsonl, plain
 from qa.types import Extract
 
 Reader: TypeAlias = Callable[[bytes], Extract]
-
-
-def _text(data: bytes) -> Extract:
-    from qa.readers import plain
-
-    return plain.read_text(data)
-
-
-def _markdown(data: bytes) -> Extract:
-    from qa.readers import plain
-
-    return plain.read_markdown(data)
-
-
-def _json_line(data: bytes) -> Extract:
-    from qa.readers import jsonl
-
-    return jsonl.read(data)
 
 
 def _html(data: bytes) -> Extract:
@@ -58,17 +41,17 @@ def _docx(data: bytes) -> Extract:
 
 
 READERS: dict[str, Reader] = {
-    ".txt": _text,
-    ".md": _markdown,
+    ".txt": plain.read_text,
+    ".md": plain.read_markdown,
     ".html": _html,
     ".htm": _html,
     ".mhtml": _mhtml,
     ".mht": _mhtml,
     ".pdf": _pdf,
     ".docx": _docx,
-    ".jsonl": _json_line,
+    ".jsonl": jsonl.read,
 }
-"""Suffix → reader. What a reader needs is imported when it reads: a question must not wait for it.
+"""Suffix → reader. The large parsers are imported when they read: a question must not wait for them.
 
 A new format is one file, one function and one line here.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import docx
 from docx.table import Table
 
-from qa.readers.plain import header_values
+from qa.readers.plain import described, header_values, on_one_line
 from qa.types import CorpusError, Extract
 
 MAX_UNPACKED = 200_000_000
@@ -33,26 +32,26 @@ def read(data: bytes) -> Extract:
     text = "\n\n".join(_blocks(document))
     if not text:
         raise CorpusError("has no text; write some, or remove it")
-    about, said = document.core_properties, header_values(text)
-    return Extract(
-        text,
-        title=_line(about.title) or _headline(document),
-        date=said.get("date", about.created.date().isoformat() if about.created else ""),
-        author=said.get("author", _line(about.author)),
-    )
+    about = document.core_properties
+    stated = {
+        "title": on_one_line(about.title) or _headline(document),
+        "date": about.created.date().isoformat() if about.created else "",
+        "author": on_one_line(about.author),
+    }
+    return described(text, stated | header_values(text))
 
 
 def _blocks(document: Any) -> Iterator[str]:
     for block in document.iter_inner_content():
-        rows = block.rows if isinstance(block, Table) else ()
-        lines = [" | ".join(_line(cell.text) for cell in row.cells) for row in rows] or [_line(block.text)] * (not rows)
+        lines = map(_row, block.rows) if isinstance(block, Table) else [on_one_line(block.text)]
         yield from (line for line in lines if line.strip(" |"))
+
+
+def _row(row: Any) -> str:
+    return " | ".join(on_one_line(cell.text) for cell in row.cells)
 
 
 def _headline(document: Any) -> str:
     """The first paragraph that is styled as the title."""
-    return next((_line(p.text) for p in document.paragraphs if p.style.name == "Title" and p.text.strip()), "")
-
-
-def _line(text: str | None) -> str:
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text or "").split())
+    titles = (on_one_line(p.text) for p in document.paragraphs if p.style.name == "Title")
+    return next(filter(None, titles), "")

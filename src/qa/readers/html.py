@@ -10,11 +10,8 @@ from typing import Any
 
 import trafilatura
 
-from qa.readers.plain import iso_date
+from qa.readers.plain import iso_date, on_one_line
 from qa.types import CorpusError, Extract, Kind, Segment, Span
-
-BLANK = re.compile(r"[ \t\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
-"""What parts words within a line: control characters are no text, and no file in UTF-8 needs them."""
 
 
 def read(data: bytes) -> Extract:
@@ -23,18 +20,18 @@ def read(data: bytes) -> Extract:
     found: Any = page is not None and trafilatura.bare_extraction(page, include_comments=True, with_metadata=True)
     if not found or not (found.text or "").strip():
         raise CorpusError("has no article that can be told from its menus; save the page again with its text shown")
-    title = _line(found.title)
+    title = on_one_line(found.title or "")
     blocks: list[tuple[Kind, str]] = [("title", title)]
     blocks += [("body", paragraph) for paragraph in _paragraphs(found.text)]
     blocks += [("comment", paragraph) for paragraph in _paragraphs(found.comments)]
     text, parts = _laid_out(_without_second_title(blocks))
-    url = _line(found.url)
+    url = on_one_line(found.url or "")
     return Extract(
         text,
         title=title,
-        date=iso_date(_line(found.date)),
+        date=iso_date(found.date or ""),
         url=url if re.match(r"https?://", url, re.I) else "",
-        author=_line(found.author),
+        author=on_one_line(found.author or ""),
         parts=parts,
     )
 
@@ -49,17 +46,8 @@ def read_archive(data: bytes) -> Extract:
     return read(content)
 
 
-def _line(value: object) -> str:
-    return " ".join(_sound(str(value or "")).split())
-
-
-def _sound(text: str) -> str:
-    """The text as UTF-8 can hold it."""
-    return BLANK.sub(" ", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-
-
 def _paragraphs(text: str | None) -> Iterator[str]:
-    yield from (line for line in map(_line, (text or "").split("\n")) if line)
+    yield from (line for line in map(on_one_line, (text or "").split("\n")) if line)
 
 
 def _without_second_title(blocks: list[tuple[Kind, str]]) -> Iterator[tuple[Kind, str]]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from qa.readers.plain import decoded, iso_date
+from qa.readers.plain import decoded, iso_date, sound
 from qa.types import CorpusError, Extract
 
 TEXT = ("text", "body", "articlebody", "content", "maintext", "article", "story")
@@ -30,7 +30,7 @@ def read(data: bytes) -> Extract:
     if not text:
         raise CorpusError(f"has no text; put the article's into a field called one of: {', '.join(TEXT)}")
     return Extract(
-        text=_sound(text),
+        text=sound(text),
         title=_said(fields, TITLE),
         date=iso_date(_said(fields, DATE)),
         url=_said(fields, URL),
@@ -48,9 +48,4 @@ def _plain(value: Any) -> str:
         return ", ".join(filter(None, map(_plain, value)))
     if isinstance(value, dict):
         return _plain(value.get("name"))
-    return " ".join(_sound(str(value)).split()) if isinstance(value, (str, int, float)) else ""
-
-
-def _sound(text: str) -> str:
-    r"""Halves of surrogate pairs, which JSON can write ("\ud800") and no file can hold, become U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return " ".join(sound(str(value)).split()) if isinstance(value, (str, int, float)) else ""

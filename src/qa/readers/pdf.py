@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pypdfium2 as pdfium
 
-from qa.readers.plain import described, header_values, iso_date
+from qa.readers.plain import described, header_values, iso_date, on_one_line
 from qa.types import CorpusError, Extract
 
 BROKEN_WORD = re.compile("[\ufffe\x02]\n?")
@@ -39,10 +39,10 @@ def read(data: bytes) -> Extract:
         text += page
     if not text.strip():
         raise CorpusError("has no text, only pictures; run it through text recognition (OCR)")
-    title = " ".join(_sound(said.get("Title", "")).split())
+    title = on_one_line(said.get("Title", ""))
     about = {
         "title": "" if USELESS.fullmatch(title) else title,
-        "author": " ".join(_sound(said.get("Author", "")).split()),
+        "author": on_one_line(said.get("Author", "")),
         "date": _day(said.get("CreationDate", "")),
     }
     return described(text, about | header_values(text), tuple(starts))
@@ -54,15 +54,10 @@ def _day(stamp: str) -> str:
     return iso_date("-".join(found.groups())) if found else ""
 
 
-def _sound(text: str) -> str:
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", " ", text)
-
-
 def _paragraphs(page: str) -> str:
     """The lines of a page joined to paragraphs."""
-    text = _sound(BROKEN_WORD.sub("", page.replace("\r\n", "\n").replace("\r", "\n")))
-    return "\n\n".join(_joined([" ".join(line.split()) for line in text.split("\n")]))
+    text = BROKEN_WORD.sub("", page.replace("\r\n", "\n").replace("\r", "\n"))
+    return "\n\n".join(_joined([on_one_line(line) for line in text.split("\n")]))
 
 
 def _joined(lines: list[str]) -> Iterator[str]:

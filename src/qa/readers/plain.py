@@ -61,6 +61,16 @@ def described(text: str, said: Mapping[str, str], pages: tuple[int, ...] = ()) -
     return Extract(text, title, date, url, author, pages=pages)
 
 
+def sound(text: str) -> str:
+    r"""Halves of surrogate pairs, which JSON can write ("\ud800") and no file can hold, become U+FFFD, one for one."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def on_one_line(text: str) -> str:
+    """The words of a text with a blank between them, without control characters; `sound`."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", sound(text)).split())
+
+
 def decoded(data: bytes) -> str:
     """The text of bytes in UTF-8; CorpusError when they are none."""
     try:
