@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import docx
 import pytest
+from docx.oxml import parse_xml
+from docx.oxml.ns import nsdecls
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -183,6 +185,21 @@ def test_a_word_document_gives_paragraphs_and_tables_in_their_order() -> None:
     extract = word.read(file.getvalue())
     assert extract.text.split("\n\n") == ["Ann's ferry", FERRY, "Goats | forty", SALT]
     assert (extract.title, extract.author) == ("Ann's ferry", "Ana Ruiz")
+
+
+def test_a_tracked_change_is_read_as_accepted() -> None:
+    made = docx.Document()
+    paragraph = made.add_paragraph("Ann did ")
+    for change in (
+        "<w:ins %s w:id='1' w:author='x'><w:r><w:t xml:space='preserve'>not </w:t></w:r></w:ins>",
+        "<w:del %s w:id='2' w:author='x'><w:r><w:delText xml:space='preserve'>always </w:delText></w:r></w:del>",
+        "<w:moveFrom %s w:id='3' w:author='x'><w:r><w:t xml:space='preserve'>gladly </w:t></w:r></w:moveFrom>",
+    ):
+        paragraph._p.append(parse_xml(change % nsdecls("w")))
+    paragraph.add_run("attend the\tnon\u2011stop\nfeast.")
+    file = io.BytesIO()
+    made.save(file)
+    assert word.read(file.getvalue()).text == "Ann did not attend the non\u2011stop feast."
 
 
 @settings(max_examples=20, deadline=None)

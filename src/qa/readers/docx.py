@@ -16,6 +16,16 @@ from qa.types import CorpusError, Extract
 MAX_UNPACKED = 200_000_000
 """Bytes that the parts of a document may have unpacked, as its directory says; a bomb says gigabytes."""
 
+NOT_SHOWN = ("del", "moveFrom", "txbxContent", "pPr")
+"""What stands in a paragraph and not in its sentences: deleted, moved away, in a box, or the paragraph's own form."""
+
+SIGNS = {"tab": " ", "br": " ", "cr": " ", "noBreakHyphen": "-"}
+"""Elements that stand for a character."""
+
+SHOWN = f".//*[self::w:t{''.join(f' or self::w:{sign}' for sign in SIGNS)}]" + "".join(
+    f"[not(ancestor::w:{kind})]" for kind in NOT_SHOWN
+)
+
 
 def read(data: bytes) -> Extract:
     """The text, a blank line between paragraphs; the cells of a row stand on one line with " | " between them."""
@@ -43,15 +53,24 @@ def read(data: bytes) -> Extract:
 
 def _blocks(document: Any) -> Iterator[str]:
     for block in document.iter_inner_content():
-        lines = map(_row, block.rows) if isinstance(block, Table) else [on_one_line(block.text)]
+        lines = map(_row, block.rows) if isinstance(block, Table) else [_shown(block)]
         yield from (line for line in lines if line.strip(" |"))
 
 
 def _row(row: Any) -> str:
-    return " | ".join(on_one_line(cell.text) for cell in row.cells)
+    return " | ".join(" ".join(filter(None, map(_shown, cell.paragraphs))) for cell in row.cells)
+
+
+def _shown(paragraph: Any) -> str:
+    """What Word shows of a paragraph when its changes are accepted.
+
+    python-docx leaves out what was inserted: "did not attend" would be quoted as "did attend".
+    """
+    nodes = paragraph._p.xpath(SHOWN)
+    return on_one_line("".join(SIGNS.get(node.tag.partition("}")[2], node.text or "") for node in nodes))
 
 
 def _headline(document: Any) -> str:
     """The first paragraph that is styled as the title."""
-    titles = (on_one_line(p.text) for p in document.paragraphs if p.style.name == "Title")
+    titles = (_shown(p) for p in document.paragraphs if p.style.name == "Title")
     return next(filter(None, titles), "")
