@@ -156,6 +156,19 @@ def test_an_interrupted_build_keeps_the_old_index(library: Library) -> None:
     assert library.build().changed == ("a.txt",)
 
 
+def test_what_a_first_build_that_was_interrupted_left_is_no_index_to_a_plan(library: Library) -> None:
+    library.write("a.txt", ANN)
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        library.build(interrupt)
+    assert ingest.plan(library.corpus, library.store, "words") == ingest.Plan(("a.txt",), (), (), 0)
+    library.build()
+    assert ingest.plan(library.corpus, library.store, "words") == ingest.Plan((), (), (), 1)
+
+
 def test_progress_counts_up_to_the_whole(library: Library) -> None:
     for number in range(5):
         library.write(f"{number}.txt", f"{ANN} Number {number}.")

@@ -472,7 +472,7 @@ class Store(Protocol):
     """Where an index lives."""
 
     def built(self) -> bool:
-        """Whether there is an index, sound or not."""
+        """Whether there is an index, sound or not; StoreError when that cannot be told."""
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """The newest generation; StoreError when there is no usable index."""

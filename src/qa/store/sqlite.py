@@ -85,8 +85,11 @@ class SqliteStore:
         self._lock = threading.Lock()
 
     def built(self) -> bool:
-        """Whether there is an index, sound or not."""
-        return self._path.exists() and self._path.stat().st_size > 0
+        """Whether there is an index, sound or not; a first build that runs, or was interrupted, has made none."""
+        if not self._path.exists():
+            return False
+        with self._guarded(), closing(self._connect("ro")) as connection:
+            return _tables(connection) > 0
 
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:
@@ -146,8 +149,7 @@ class SqliteStore:
 
     def _check_identity(self, connection: sqlite3.Connection, empty_is_ours: bool = False) -> None:
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if mark == 0 and tables == 0:  # A first build runs, or was interrupted.
+        if mark == 0 and _tables(connection) == 0:  # A first build runs, or was interrupted.
             if not empty_is_ours:
                 raise self._no_index()
         elif mark != APPLICATION_ID:
@@ -419,6 +421,11 @@ def lexical_query(question: str) -> str:
     words = list(dict.fromkeys(re.findall(r"\w+", question.lower())))
     telling = [word for word in words if word not in QUESTION_WORDS] or words
     return " OR ".join(f'"{word}"' for word in telling)
+
+
+def _tables(connection: sqlite3.Connection) -> int:
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return int(tables)
 
 
 def _read_manifest(connection: sqlite3.Connection) -> tuple[Manifest, dict[str, str]]:
