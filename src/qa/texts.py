@@ -71,7 +71,7 @@ ENGLISH: Words = {
     "no_verdict": "Say what is wrong: choose one of the two.",
     "no_words": "These words stand in no indexed article; copy them from one exactly.",
     # the library
-    "drop": "Drop articles here to add them: text, Markdown, web pages, PDF, Word or JSON lines",
+    "drop": "Drop articles here to add them",
     "added": "{source} was added.",
     "already": "{name} is already there, as {source}.",
     "to_rebuild": "A rebuild would bring in: +{added} added, ~{changed} changed, −{removed} removed.",
@@ -185,7 +185,7 @@ SPANISH: Words = {
     "kept_case": "Gracias. Se guardó en {file}; `qa eval {file}` lo pregunta de nuevo.",
     "no_verdict": "Diga qué está mal: elija una de las dos.",
     "no_words": "Estas palabras no están en ningún artículo del índice; cópielas de uno tal cual.",
-    "drop": "Suelte aquí artículos para añadirlos: texto, Markdown, páginas web, PDF, Word o líneas JSON",
+    "drop": "Suelte aquí artículos para añadirlos",
     "added": "Se añadió {source}.",
     "already": "{name} ya está, como {source}.",
     "to_rebuild": "Al reconstruir entrarían: +{added} nuevos, ~{changed} cambiados, −{removed} quitados.",
