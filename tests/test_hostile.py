@@ -603,7 +603,8 @@ def remove(page: Any, watch: Watch, article: Article) -> None:
     page.wait_for_function("document.querySelectorAll('#shelf tbody tr').length === 1")
     page.click("#shelf .remove")
     page.click("dialog button:has-text('Remove')")
-    page.wait_for_selector("#told p")
+    page.wait_for_selector("dialog", state="detached")
+    page.wait_for_selector("#told p:has-text('.removed/')")
     watch.look(page, "a removal")
 
 
