@@ -224,3 +224,149 @@ def test_the_same_text_in_another_order_of_files_gives_the_same_index(tmp_path: 
             library.write(name, ANN)
             library.build()
     assert content(libraries[0]) == content(libraries[1])
+
+
+def interrupted(library: Library, after: int) -> None:
+    """A build that dies after so many embedded texts."""
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if stage == "embedding" and done >= after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        library.build(interrupt)
+
+
+def many(library: Library, count: int = 10) -> None:
+    for number in range(count):
+        library.write(f"{number}.txt", f"Story {number}\n\nThe ferry number {number} left at noon with forty goats.\n")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_interrupted_build_goes_on_where_it_stopped(
+    library: Library, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    monkeypatch.setattr(ingest, "EMBED_BATCH", 2)
+    if not first:
+        library.write("before.txt", ANN)
+        library.build()
+    many(library)
+    interrupted(library, 4)
+    library.embedder.embedded.clear()
+    interrupted(library, 2)
+    assert len(library.embedder.embedded) == 2
+    library.embedder.embedded.clear()
+    assert library.build().embedded == len(library.embedder.embedded) == 4
+    fresh = Library(library.corpus.parent / "fresh")
+    fresh.corpus.rmdir()
+    library.corpus.rename(fresh.corpus)
+    fresh.build()
+    assert content(library) == content(fresh)
+    assert not (library.store_folder / "unfinished.vectors").exists()
+
+
+@pytest.mark.parametrize("damage", ["torn", "flipped", "emptied", "header"])
+def test_what_is_damaged_of_an_interrupted_build_is_embedded_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(ingest, "EMBED_BATCH", 2)
+    many(library)
+    interrupted(library, 6)
+    path = library.store_folder / "unfinished.vectors"
+    data = path.read_bytes()
+    record = (len(data) - data.index(b"\n") - 1) // 6
+    spoiled = {
+        "torn": data[:-5],
+        "flipped": data[: -record - 20] + bytes([data[-record - 20] ^ 4]) + data[-record - 19 :],
+        "emptied": b"",
+        "header": data[5:],
+    }
+    path.write_bytes(spoiled[damage])
+    assert library.build().embedded == {"torn": 5, "flipped": 6, "emptied": 10, "header": 10}[damage]
+    assert library.store.check() == []
+
+
+def test_vectors_of_other_weights_are_not_gone_on_with(library: Library) -> None:
+    many(library)
+    interrupted(library, 10)
+    library.embedder = WordEmbedder()
+    library.embedder.weights = "words-2"
+    assert library.build().embedded == 10
+
+
+def test_what_an_interrupted_build_kept_holds_no_text(library: Library) -> None:
+    many(library)
+    interrupted(library, 10)
+    data = (library.store_folder / "unfinished.vectors").read_bytes()
+    assert b"ferry" not in data
+    assert b"goats" not in data
+
+
+def test_near_copies_are_told_when_they_come_and_are_in_the_catalogue(library: Library) -> None:
+    story = "A long ferry\n\n" + " ".join(f"Ferry number {n} left harbour {n * 7} at noon." for n in range(30))
+    library.write("paper/one.txt", story)
+    library.write("other.txt", ANN)
+    assert library.build().alike == ()
+    library.write("wire/two.txt", story.replace("Ferry number 3 left", "Ferry number 3 departed") + " More soon.")
+    report = library.build()
+    assert report.alike == (("paper/one.txt", "wire/two.txt"),)
+    assert report.copies == ()
+    with library.store.snapshot() as snapshot:
+        assert {entry.source: entry.copies for entry in snapshot.entries()} == {
+            "other.txt": (),
+            "paper/one.txt": ("wire/two.txt",),
+            "wire/two.txt": ("paper/one.txt",),
+        }
+    assert library.build().alike == (), "told once"
+
+
+SECRET = "Quetzalwhimbrel Zylophontic"
+
+
+@pytest.mark.parametrize("how", ["deleted", "changed", "unreadable"])
+def test_deleted_is_gone_to_the_last_byte(library: Library, how: str) -> None:
+    many(library, 40)
+    text = f"{SECRET} met in secret. Nobody but {SECRET} knew of the xylographicistic goats, and nobody told.\n"
+    library.write("secret.txt", f"{SECRET}'s ferry\n\n{text}")
+    library.build()
+    held = b"".join(path.read_bytes() for path in library.store_folder.iterdir())
+    assert b"whimbrel" in held
+    path = library.corpus / "secret.txt"
+    if how == "deleted":
+        path.unlink()
+    elif how == "changed":
+        library.write("secret.txt", ANN)
+    else:
+        library.write("secret.txt", b"\xff")
+    library.build()
+    for file in library.store_folder.iterdir():
+        data = file.read_bytes().lower()
+        # Parts of words, as the full-text index stores of each word only what differs from the one before.
+        for part in (
+            "whimbrel",
+            "alwhim",
+            "lophonti",
+            "ographici",
+            "secret.txt" if how == "deleted" else "met in secret",
+        ):
+            assert part.encode() not in data, f"{part} is in {file.name}"
+    with library.store.snapshot() as snapshot:
+        assert snapshot.occurrences("zylophontic") == 0
+        assert "zylophontic" not in snapshot.vocabulary()
+        assert snapshot.names("qz") == []
+    found = library.assistant.retrieve(f"Who is {SECRET}?", 50, include_comments=True)
+    assert all("Quetzal" not in passage.text for passage in found)
+
+
+def test_deleted_is_gone_though_questions_are_being_answered(library: Library) -> None:
+    many(library)
+    library.write("secret.txt", f"{SECRET} met in secret on the xylographicistic ferry, and nobody told.\n")
+    library.build()
+    (library.corpus / "secret.txt").unlink()
+    with library.store.snapshot() as old:
+        assert "secret.txt" in old.sources()
+        library.build()
+    library.assistant.retrieve("goats", 1)
+    library.write("next.txt", ANN)
+    library.build()
+    assert all(b"whimbrel" not in path.read_bytes().lower() for path in library.store_folder.iterdir())

@@ -190,7 +190,7 @@ def test_a_damaged_database_is_refused_or_answers_the_same(library: Library) -> 
         try:
             found = answers(library)
         except QAError as error:
-            refused += str(error).endswith(("run `qa index`.", "to build it anew.", "run `qa doctor`."))
+            refused += str(error).endswith(("run `qa index`.", "to build it anew.", "run `qa doctor --repair`."))
         else:
             assert found == expected
             unharmed += 1
@@ -202,7 +202,7 @@ def test_text_that_was_changed_behind_our_back_is_refused(library: Library) -> N
     filled(library)
     behind_its_back(library, "UPDATE chunk SET text = replace(text, 'noon', 'dawn')")
     library.store = open_store(library.store_folder)
-    with pytest.raises(StoreError, match=r"is damaged .*; remove .*index\.sqlite and run `qa index`\.$"):
+    with pytest.raises(StoreError, match=r"is damaged .*; run `qa doctor --repair`\.$"):
         answers(library)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from qa import Assistant, QAError, views
-from qa.evaluate import Case, measures, read_cases, run
+from qa.evaluate import FEEDBACK, Case, measures, read_cases, run
 from qa.markup import hint, problem
 from qa.readers import FORMATS
 from qa.texts import ENGLISH, SPANISH
@@ -272,7 +272,7 @@ def kept(library: Library, turns: tuple[Turn, ...], right: str, refuse: bool = F
     """All cases after a thumbs-down."""
     store = library.store_folder
     told = views.keep_case(library.assistant, store, turns, refuse, right, remark, ENGLISH)
-    path = store / views.FEEDBACK
+    path = store / FEEDBACK
     assert told == f"Thank you. It is kept in {path}; `qa eval {path}` asks it again."
     return read_cases(path)
 
@@ -309,7 +309,7 @@ def test_a_kept_refusal_is_judged_by_being_refused(assistant: Assistant, tmp_pat
     answer, refusal = asked(assistant, SEIZED, "How do vaccines protect against measles?")
     for turn in (answer, refusal):
         views.keep_case(assistant, tmp_path, [turn], True, "words that are not looked at", "", ENGLISH)
-    cases = read_cases(tmp_path / views.FEEDBACK)
+    cases = read_cases(tmp_path / FEEDBACK)
     assert cases == [Case(answer.asked, ()), Case(refusal.asked, ())]
     results = run(cases, assistant.ask)
     assert [result.right for result in results] == [False, True]
@@ -319,7 +319,7 @@ def test_a_kept_refusal_is_judged_by_being_refused(assistant: Assistant, tmp_pat
 def test_a_follow_up_is_kept_with_the_questions_before_it(assistant: Assistant, tmp_path: Path) -> None:
     turns = asked(assistant, TROOPS, "And what did she offer instead?")
     views.keep_case(assistant, tmp_path, turns, False, "each side stays within its own borders", "", ENGLISH)
-    cases = read_cases(tmp_path / views.FEEDBACK)
+    cases = read_cases(tmp_path / FEEDBACK)
     assert cases == [Case(turns[1].asked, ("each side stays within its own borders",), (TROOPS,))]
     assert [result.right for result in run(cases, assistant.ask)] == [True]
 
@@ -328,7 +328,7 @@ def test_what_was_said_and_what_was_remarked_is_kept_beside_the_case(ferry: Libr
     (turn,) = asked(ferry.assistant, GOATS)
     kept(ferry, (replace(turn, answered=True),), "forty goats", remark=" The second sentence\nis right. ")
     kept(ferry, (replace(turn, answered=False),), "", refuse=True)
-    lines = (ferry.store_folder / views.FEEDBACK).read_text("utf-8").splitlines()
+    lines = (ferry.store_folder / FEEDBACK).read_text("utf-8").splitlines()
     said = " ".join(quote.text for quote in turn.quotes)
     assert [json.loads(line) for line in lines] == [
         {"question": GOATS, "history": [], "expected": ["forty goats"], "said": said,
@@ -344,7 +344,7 @@ def test_words_that_stand_in_no_article_are_refused(ferry: Library, right: str) 
         with pytest.raises(QAError) as raised:
             views.keep_case(ferry.assistant, ferry.store_folder, turns, False, right, "", words)
         assert str(raised.value) == words["no_words"]
-    assert not (ferry.store_folder / views.FEEDBACK).exists()
+    assert not (ferry.store_folder / FEEDBACK).exists()
 
 
 def test_words_of_a_comment_and_of_an_article_that_was_not_quoted_are_accepted(ferry: Library) -> None:

@@ -1,4 +1,7 @@
-"""The terminal: `qa index | ask | retrieve | chat | eval | doctor`. What a person can mend ends with exit code 2."""
+"""The terminal: `qa index | ask | retrieve | chat | eval | doctor | export | import`.
+
+What a person can mend ends with exit code 2.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from qa.settings import Settings
-from qa.types import Answer, BuildReport, Filters, Passage, Progress, QAError, Quote, counted
+from qa.types import Answer, BuildReport, Filters, Passage, Progress, QAError, Quote, StoreError, counted
 
 if TYPE_CHECKING:
     from qa.ingest import Plan
@@ -60,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
 
     index = command("index", _index, "Bring the index up to date with the folder of articles.")
     index.add_argument("--corpus", type=Path, help="the folder of articles")
-    index.add_argument("--dry-run", action="store_true", help="only list what would be done")
+    how = index.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="only list what would be done")
+    how.add_argument("--watch", action="store_true", help="go on, and index what changes, until interrupted")
     ask = command("ask", _ask, "Answer a question with quotes.")
     ask.add_argument("question")
     ask.add_argument("--comments", action="store_true", help="let readers' comments answer too")
@@ -77,7 +82,16 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("file", type=Path)
     evaluate.add_argument("--floors", type=Path, help="a JSON file of least values; falling under one is exit code 1")
     evaluate.add_argument("--calibrate", action="store_true", help="fit the confidence of this index to the outcome")
-    command("doctor", _doctor, "Say what is installed, what the index holds, and what to run if something is missing.")
+    doctor = command("doctor", _doctor, "Say what is installed, whether the index is sound, and what to run if not.")
+    doctor.add_argument("--corpus", type=Path, help="the folder of articles")
+    doctor.add_argument("--repair", action="store_true", help="mend the index")
+    for name, run, text in (
+        ("export", _export, "Write the index, articles included, into one file."),
+        ("import", _import, "Make the index in a file that was exported the one that is asked."),
+    ):
+        moved = command(name, run, text)
+        moved.add_argument("file", type=Path)
+        moved.add_argument("--overwrite", action="store_true", help="replace what is there")
     return parser
 
 
@@ -102,12 +116,17 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _index(options: argparse.Namespace, settings: Settings) -> int:
-    from qa.assistant import build_index, plan_index
-    from qa.documents import scan
+    from qa.assistant import plan_index
 
     if options.dry_run:
         print(_planned(plan_index(settings)))
         return 0
+    return _watched(settings) if options.watch else _built(settings)
+
+
+def _built(settings: Settings) -> int:
+    from qa.assistant import build_index
+    from qa.documents import scan
 
     def announce(plan: Plan) -> None:
         if plan.note:  # What takes long is explained before it begins.
@@ -115,13 +134,36 @@ def _index(options: argparse.Namespace, settings: Settings) -> int:
 
     with _progress() as show:
         report = build_index(progress=show, settings=settings, announce=announce)
-    print(_report(report, settings))
+    print(_report(report, settings), flush=True)
+    for sources in report.alike:
+        print(f"Nearly the same: {_printable('  ≈  '.join(sources))}", flush=True)
     other = scan(settings.corpus)[1]
     if other:
         print(f"Left out, as no reader reads them: {textwrap.shorten(_printable(', '.join(other)), WIDTH)}")
     for _, reason in report.failed:
         print(reason, file=sys.stderr)
     return 2 if report.failed else 0
+
+
+def _watched(settings: Settings) -> int:
+    from threading import Event
+
+    from qa.watch import watch
+
+    def build() -> bool:
+        try:
+            _built(settings)
+        except QAError as error:
+            print(error, file=sys.stderr, flush=True)
+            return not isinstance(error, StoreError)  # Another build may have ended by the next look.
+        return True
+
+    print(f"Following {settings.corpus}; Ctrl+C ends it.", flush=True)
+    try:
+        watch(settings.corpus, build, Event())
+    except KeyboardInterrupt:
+        print()
+    return 0
 
 
 def _ask(options: argparse.Namespace, settings: Settings) -> int:
@@ -187,12 +229,32 @@ def _eval(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _doctor(options: argparse.Namespace, settings: Settings) -> int:
-    from qa.doctor import examine
+    from qa.doctor import examine, repair
 
+    if options.repair:
+        with _progress() as show:
+            for sentence in repair(settings, show):
+                print(_printable(sentence), flush=True)
     findings = examine(settings)
     for finding in findings:
         print(f"{'ok  ' if finding.ok else 'MEND'}  {finding.about:<11} {finding.says}")
     return 0 if all(finding.ok for finding in findings) else 2
+
+
+def _export(options: argparse.Namespace, settings: Settings) -> int:
+    from qa import backup
+
+    size = backup.save(settings.store, options.file, options.overwrite)
+    print(f"{settings.store} was written into {options.file} ({size / 1e6:,.1f} MB); `qa import` reads it.")
+    return 0
+
+
+def _import(options: argparse.Namespace, settings: Settings) -> int:
+    from qa import backup
+
+    manifest = backup.load(options.file, settings.store, options.overwrite)
+    print(f"{options.file} is now the index in {settings.store}, built with {manifest.embedder}.")
+    return 0
 
 
 # --- what the terminal shows -----------------------------------------------------------------------------------------

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from qa import documents, models
+from qa import documents, ingest, models
+from qa.assistant import build_index
 from qa.settings import Settings
 from qa.store import open_store
-from qa.types import QAError
+from qa.types import CorpusError, Fault, Progress, QAError, Store, StoreError
+
+SHOWN = 5
+"""How many faults are told; a damaged index may have thousands."""
 
 PACKAGES = ("torch", "sentence-transformers", "faiss-cpu", "onnxruntime", "tiktoken", "sentencex", "gradio")
 
@@ -79,8 +83,66 @@ def _corpus(settings: Settings) -> Iterator[str]:
 
 
 def _index(settings: Settings) -> Iterator[str]:
-    with open_store(settings.store).snapshot() as snapshot:
+    store = open_store(settings.store)
+    if found := store.check():
+        raise QAError(f"The index in {settings.store} is damaged: {_listed(found)}; run `qa doctor --repair`.")
+    with store.snapshot() as snapshot:
         manifest, sources = snapshot.manifest, snapshot.sources()
         if manifest.embedder != models.embedder_name(settings):
             raise QAError(f"The index was built with {manifest.embedder}; run `qa index` to build it anew.")
-        yield f"{len(sources)} documents in {settings.store}, generation {manifest.generation}, by {manifest.embedder}"
+        if not snapshot.size:
+            raise QAError(
+                f"The index in {settings.store} has no passage; put articles into {settings.corpus} and run `qa index`."
+            )
+        yield (
+            f"{len(sources)} documents with {snapshot.size} passages in {settings.store}, generation "
+            f"{manifest.generation}, by {manifest.embedder}; every check holds"
+        )
+
+
+def _listed(found: Sequence[Fault]) -> str:
+    more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "; ".join(fault.says for fault in found[:SHOWN]) + more
+
+
+# --- mending ---------------------------------------------------------------------------------------------------------
+
+
+def repair(settings: Settings, progress: Progress | None = None) -> Iterator[str]:
+    """Mend the index as far as it can be, telling in sentences what was found and done.
+
+    What is derived is made again from the texts in the index; an index whose texts are damaged is moved away and built
+    anew from the articles. QAError, and the damaged index stays where it is, when there are none.
+    """
+    store = open_store(settings.store)
+    found = store.check()
+    if not found:
+        yield "Every check of the index holds; there is nothing to mend."
+        return
+    yield f"Found: {_listed(found)}."
+    if all(fault.derived for fault in found) and (mended := _mended(store, settings, progress)):
+        yield mended
+        return
+    _articles(settings)
+    yield f"The damaged index was moved to {store.set_aside()}; remove that folder when all is well."
+    report = build_index(progress=progress, settings=settings)
+    yield f"The index was built anew from {settings.corpus}: {report.counts}, {report.embedded} passages embedded."
+    yield from (reason for _, reason in report.failed)
+
+
+def _mended(store: Store, settings: Settings, progress: Progress | None) -> str:
+    try:
+        embedded = ingest.mend(store, models.load_embedder(settings), progress)
+    except StoreError:  # It cannot even be opened for that.
+        return ""
+    return f"What is derived was made again from the texts in the index; {embedded} passages were embedded."
+
+
+def _articles(settings: Settings) -> None:
+    try:
+        ingest.articles(settings.corpus)
+    except CorpusError as error:
+        raise CorpusError(
+            f"Only the articles themselves, or a copy, could mend this index, and {settings.corpus} has none; put them "
+            f"there and run `qa doctor --repair`, or `qa import --overwrite FILE`."
+        ) from error

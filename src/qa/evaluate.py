@@ -18,6 +18,9 @@ from qa.types import Answer, QAError
 Z95 = 1.959964
 """Standard deviations of a normal distribution to either side that hold 95% of it."""
 
+FEEDBACK = "feedback.jsonl"
+"""The file beside an index that thumbs-down cases go into."""
+
 FEWEST = 10
 """Questions of either class from which a calibration is fitted."""
 

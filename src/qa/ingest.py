@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qa import chunks, documents, names, segments
+from qa import chunks, copies, documents, names, segments
 from qa.chunks import Count
 from qa.types import (
     BuildReport,
@@ -19,6 +19,7 @@ from qa.types import (
     Progress,
     Segment,
     Store,
+    StoreError,
     Writer,
 )
 
@@ -75,10 +76,10 @@ def build(
             writer.clear()
         failed = unreadable | _update_documents(corpus, writer, plan, embedder, tokens, say)
         embedded = _embed_missing(writer, embedder, say)
-        added = set(plan.added) - failed.keys()
-        if before is None or added or plan.changed or plan.removed:
+        touched = {*plan.added, *plan.changed} - failed.keys()
+        if before is None or touched or plan.changed or plan.removed:
             writer.commit(_manifest(embedder, before.generation + 1 if before else 1))
-        total = writer.count()
+        total, sketches = writer.count(), writer.sketches()
     return BuildReport(
         added=tuple(source for source in plan.added if source not in failed),
         changed=tuple(source for source in plan.changed if source not in failed),
@@ -91,7 +92,24 @@ def build(
         note=plan.note,
         renamed=plan.renamed,
         copies=plan.copies,
+        alike=tuple(group for group in copies.alike(sketches) if not touched.isdisjoint(group)),
     )
+
+
+def mend(store: Store, embedder: Embedder, progress: Progress | None = None) -> int:
+    """Make again what an index derives from its texts; returns how many texts had to be embedded again.
+
+    StoreError when another embedder built it, when its texts are damaged, or when another build runs.
+    """
+    with store.writer() as writer:
+        before = writer.manifest
+        if before is None or before.weights != embedder.weights:
+            built = f"was built with {before.embedder}" if before else "is of another version"
+            raise StoreError(f"The index {built}; run `qa index` to build it anew.")
+        writer.forget_derived()
+        embedded = _embed_missing(writer, embedder, progress or (lambda stage, done, total: None))
+        writer.commit(replace(before, generation=before.generation + 1))
+    return embedded
 
 
 def plan(corpus: Path, store: Store, embedder: str) -> Plan:
@@ -164,7 +182,7 @@ def _copies(found: Mapping[str, str]) -> list[tuple[str, ...]]:
 
 def recipe() -> str:
     """Names everything besides weights that decides what an index holds."""
-    parts = (documents.VERSION, segments.VERSION, chunks.VERSION, chunks.CHUNK_TOKENS, names.VERSION)
+    parts = (documents.VERSION, segments.VERSION, chunks.VERSION, chunks.CHUNK_TOKENS, names.VERSION, copies.VERSION)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -208,9 +226,14 @@ def _update_documents(
         except CorpusError as error:
             failed[source] = str(error)
             continue
-        writer.put(document, parts, chunks.split(document, parts, tokens, embedder.count, embedder.window))
+        cut = chunks.split(document, parts, tokens, embedder.count, embedder.window)
+        writer.put(document, parts, cut, copies.sketch(_body(document, parts)))
     say("reading", len(todo), len(todo))
     return failed
+
+
+def _body(document: Document, parts: Sequence[Segment]) -> str:
+    return "\n".join(part.span.of(document.text) for part in parts if part.kind == "body")
 
 
 def read_labelled(corpus: Path, source: str) -> tuple[Document, tuple[Segment, ...]]:
@@ -222,7 +245,7 @@ def read_labelled(corpus: Path, source: str) -> tuple[Document, tuple[Segment, .
 
 def _embed_missing(writer: Writer, embedder: Embedder, say: Progress) -> int:
     # The longest first: texts of one length come together, and the time that is left is not promised too short.
-    todo = sorted(writer.missing(), key=lambda row: embedder.count(row[1]), reverse=True)
+    todo = sorted(writer.missing(embedder), key=lambda row: embedder.count(row[1]), reverse=True)
     for done in range(0, len(todo), EMBED_BATCH):
         say("embedding", done, len(todo))
         batch = todo[done : done + EMBED_BATCH]

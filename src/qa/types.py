@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
@@ -110,7 +111,9 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A document as a catalogue lists it; `passages` and `comments` count its chunks of either kind."""
+    """A document as a catalogue lists it; `passages` and `comments` count its chunks of either kind, `copies` are the
+    other documents that tell nearly the same (see `qa.copies`).
+    """
 
     source: str
     title: str
@@ -120,6 +123,7 @@ class Entry:
     digest: str
     passages: int
     comments: int
+    copies: tuple[str, ...] = ()
 
     @property
     def outlet(self) -> str:
@@ -322,7 +326,7 @@ class BuildReport:
     """What one build did. The names are sources; `failed` pairs a source with the reason; `chunks` is the total
     after the build, `seconds` wall time, `embedded` how many texts needed the embedder. `note` says why everything was
     built anew, when it was. `renamed` pairs old and new names, which stand in `removed` and `added` too; `copies` are
-    groups of sources with the same bytes.
+    groups of sources with the same bytes, `alike` groups that tell nearly the same, where one is new or changed.
     """
 
     added: tuple[str, ...]
@@ -336,6 +340,7 @@ class BuildReport:
     note: str = ""
     renamed: tuple[tuple[str, str], ...] = ()
     copies: tuple[tuple[str, ...], ...] = ()
+    alike: tuple[tuple[str, ...], ...] = ()
 
     @property
     def counts(self) -> str:
@@ -365,6 +370,17 @@ class Manifest:
     weights: str
     recipe: str
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in an index that is not as builds left it: a clause such as "its vectors are not what was written".
+
+    What is `derived` can be made again from the texts that are in the index; anything else needs the articles.
+    """
+
+    says: str
+    derived: bool = False
 
 
 class Embedder(Protocol):
@@ -452,14 +468,23 @@ class Writer(Protocol):
     def remove(self, source: str) -> None:
         """Forget one document."""
 
-    def put(self, document: Document, segments: Sequence[Segment], chunks: Sequence[Chunk]) -> None:
-        """Add one document, which must not be there."""
+    def put(self, document: Document, segments: Sequence[Segment], chunks: Sequence[Chunk], sketch: bytes) -> None:
+        """Add one document, which must not be there; `sketch` is what `qa.copies` compares it by."""
 
-    def missing(self) -> list[tuple[bytes, str]]:
-        """(key, text) of every text that still needs a vector, by source and number, no text twice."""
+    def missing(self, embedder: Embedder) -> list[tuple[bytes, str]]:
+        """(key, text) of every text that still needs a vector, by source and number, no text twice.
+
+        What an interrupted build with the same weights has embedded needs none.
+        """
 
     def add_vectors(self, keys: Sequence[bytes], vectors: Vectors) -> None:
         """Store the vectors of texts that `missing` named."""
+
+    def sketches(self) -> list[tuple[str, bytes]]:
+        """(source, sketch) of all documents, by source."""
+
+    def forget_derived(self) -> None:
+        """Forget vectors that are damaged or that no chunk has, and make the full-text index again."""
 
     def count(self) -> int:
         """How many chunks there are."""
@@ -479,3 +504,18 @@ class Store(Protocol):
 
     def writer(self) -> AbstractContextManager[Writer]:
         """The one writer; StoreError when another build is running. Leaving without `commit` changes nothing."""
+
+    def check(self) -> list[Fault]:
+        """Everything in which the index is not as builds left it; StoreError when there is none, or it is not ours."""
+
+    def set_aside(self) -> Path:
+        """Move a damaged index away, into a folder beside; what is sound of its vectors is kept for the next build.
+
+        StoreError when it is in use or cannot be moved.
+        """
+
+    def copy_to(self, path: Path) -> None:
+        """Write the newest generation, checked, into a new file that `adopt` takes; OSError when it cannot be."""
+
+    def adopt(self, path: Path) -> None:
+        """Make what `copy_to` wrote the index, whole or not at all; StoreError when it is damaged or not ours."""

@@ -10,7 +10,7 @@ from unicodedata import bidirectional
 
 from qa import library
 from qa.assistant import Assistant, checked
-from qa.evaluate import Case, append_case
+from qa.evaluate import FEEDBACK, Case, append_case
 from qa.library import Item
 from qa.markup import answer_html, article_html, hint, problem, question_html, sentence
 from qa.suggest import next_questions
@@ -25,9 +25,6 @@ EXAMPLES = {
     "Why does Mexico stay neutral over the war in Ukraine?": "2022-03-30-neutrality.md",
 }
 """Questions about the articles that come with the project, each with the one that answers."""
-
-FEEDBACK = "feedback.jsonl"
-"""The file beside the index that thumbs-down cases go into; `qa eval` reads it."""
 
 LOOKED_AT = 50
 """Passages in which the words of a thumbs-down are looked for; they are copied from one, so it ranks high."""

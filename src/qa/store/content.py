@@ -1,0 +1,130 @@
+"""What a database holds, read whole: manifest, chunks, vectors, and the sums by which damage is told.
+
+Every document has a sum of its own, made when it is put in, so a build need not read what it leaves alone, and cannot
+make damage its own. The digest of the content is over those sums. A vector has a sum beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from qa.types import ChunkKey, Kind, Manifest, Vectors
+
+SUM_BYTES = 8
+"""Bytes of a vector's sum."""
+
+DOCUMENT = "source, digest, title, date, url, author, text, pages, sketch"
+"""The columns of a document that its sum is over."""
+
+TEXTS = (
+    f"SELECT {DOCUMENT} FROM document {{}} ORDER BY source",  # noqa: S608 - our names
+    "SELECT source, number, kind, first, last FROM segment {} ORDER BY source, number",
+    "SELECT source, number, kind, first, last, text, vector FROM chunk {} ORDER BY source, number",
+    "SELECT source, initials, name FROM name {} ORDER BY source, initials, name",
+)
+"""Everything that is kept of a document, by source."""
+
+
+def read_manifest(connection: sqlite3.Connection) -> tuple[Manifest, dict[str, str]]:
+    """The manifest, and the digests that were written with it."""
+    values = dict(connection.execute("SELECT name, value FROM manifest"))
+    try:
+        digests = {name: values.pop(name) for name in ("content", "lexical")}
+        return Manifest(**values), digests
+    except (KeyError, TypeError) as error:
+        raise sqlite3.DatabaseError("its manifest is not what was written") from error
+
+
+def check_texts(connection: sqlite3.Connection, manifest: Manifest, digests: dict[str, str]) -> None:
+    """sqlite3.DatabaseError unless documents, segments, chunks and names are those that builds put in."""
+    found: dict[str, hashlib._Hash] = {}
+    for query in TEXTS:
+        for row in connection.execute(query.format("")):
+            _hash_row(found.setdefault(row[0], hashlib.sha256()), row)
+    kept = dict(connection.execute("SELECT source, sum FROM document"))
+    if {source: whole.hexdigest() for source, whole in found.items()} != kept:
+        raise sqlite3.DatabaseError("its content is not what was written")
+    if content_digest(connection, manifest) != digests["content"]:
+        raise sqlite3.DatabaseError("its documents are not those that were written")
+
+
+def check_lexical(connection: sqlite3.Connection, digests: dict[str, str]) -> None:
+    """sqlite3.DatabaseError unless the full-text index is the one that the last build wrote."""
+    if lexical_digest(connection) != digests["lexical"]:
+        raise sqlite3.DatabaseError("its lexical index is not what was written")
+
+
+def sum_of(connection: sqlite3.Connection, source: str) -> str:
+    """SHA-256 over everything that is kept of one document."""
+    whole = hashlib.sha256()
+    for query in TEXTS:
+        _hash_rows(whole, connection.execute(query.format("WHERE source = ?"), (source,)))
+    return whole.hexdigest()
+
+
+def vector_sum(key: bytes, value: bytes) -> bytes:
+    """What stands beside a vector, to tell whether it is the one that was made from the text of that key."""
+    return hashlib.blake2b(key + value, digest_size=SUM_BYTES).digest()
+
+
+def keys_and_kinds(connection: sqlite3.Connection) -> tuple[list[ChunkKey], list[Kind]]:
+    """The chunks by source and number, and the kind of each."""
+    rows = connection.execute("SELECT source, number, kind FROM chunk ORDER BY source, number").fetchall()
+    return [(source, number) for source, number, _ in rows], [kind for _, _, kind in rows]
+
+
+def sound_vectors(connection: sqlite3.Connection, dimension: int) -> Iterator[tuple[bytes, bytes]]:
+    """(key, vector) of those whose sum holds."""
+    for key, value, kept in connection.execute("SELECT key, value, sum FROM vector ORDER BY id"):
+        if len(value) == 4 * dimension and vector_sum(key, value) == kept:
+            yield key, value
+
+
+def vectors(connection: sqlite3.Connection, dimension: int) -> Vectors:
+    """The vector of every chunk by source and number, shape (chunks, dimension); sqlite3.DatabaseError if one is
+    missing or damaged.
+    """
+    found = dict(sound_vectors(connection, dimension))
+    rows = connection.execute("SELECT vector FROM chunk ORDER BY source, number")
+    try:
+        data = b"".join(found[key] for (key,) in rows)
+    except KeyError as error:
+        raise sqlite3.DatabaseError("its vectors are not what was written") from error
+    return np.frombuffer(data, np.float32).reshape(-1, dimension)
+
+
+def content_digest(connection: sqlite3.Connection, manifest: Manifest) -> str:
+    """SHA-256 over everything that builds put in, whatever the order in which they did."""
+    whole = hashlib.sha256()
+    _hash_row(whole, tuple(asdict(replace(manifest, generation=0)).values()))
+    _hash_rows(whole, connection.execute("SELECT source, sum FROM document ORDER BY source"))
+    return whole.hexdigest()
+
+
+def lexical_digest(connection: sqlite3.Connection) -> str:
+    """SHA-256 over the full-text index as it is stored; unlike the content's it depends on the builds before."""
+    whole = hashlib.sha256()
+    for query in (
+        "SELECT id, block FROM lexical_data ORDER BY id",
+        "SELECT segid, term, pgno FROM lexical_idx ORDER BY segid, term",
+        "SELECT id, sz FROM lexical_docsize ORDER BY id",
+        "SELECT k, v FROM lexical_config ORDER BY k",
+    ):
+        _hash_rows(whole, connection.execute(query))
+    return whole.hexdigest()
+
+
+def _hash_rows(whole: hashlib._Hash, rows: Iterable[tuple[object, ...]]) -> None:
+    for row in rows:
+        _hash_row(whole, row)
+
+
+def _hash_row(whole: hashlib._Hash, row: tuple[object, ...]) -> None:
+    for value in row:
+        data = value if isinstance(value, bytes) else str(value).encode()
+        whole.update(b"%d:" % len(data) + data)
