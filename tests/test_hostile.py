@@ -339,7 +339,7 @@ ORDER = """(boxes) => {
 
 LINES = (
     "#chat :is(.answer, .refusal) p, #chat .places li, article h2, article .facts, #peek small, #chips button, "
-    "#shelf :is(th, td, .reason), #told p, #problem p, .verbatim-dialog p"
+    "#shelf :is(th, td, .reason, .copies), #told p, #problem p, .verbatim-dialog p"
 )
 """Where text of an article stands beside other text."""
 

@@ -99,6 +99,21 @@ def test_every_state_by_value(library: Library) -> None:
     assert changes(items) == Plan(("news/new.md",), ("changed.txt",), ("gone.txt", "spoilt.txt"), 1)
 
 
+def test_near_copies_are_those_of_the_index(library: Library) -> None:
+    story = "A long ferry\n\n" + " ".join(f"Ferry number {n} left harbour {n * 7} at noon." for n in range(30))
+    library.write("one.txt", story)
+    library.write("two.txt", f"{story} More soon.")
+    library.build()
+    library.write("two.txt", ANN)
+    library.write("three.txt", story)
+    states = {item.source: (item.state, item.copies) for item in shelf(library.corpus, library.assistant.entries())}
+    assert states == {
+        "one.txt": ("current", ("two.txt",)),
+        "two.txt": ("changed", ("one.txt",)),
+        "three.txt": ("new", ()),
+    }
+
+
 def test_what_is_announced_is_what_a_rebuild_does(library: Library) -> None:
     library.write("a.txt", ANN)
     library.write("b.txt", BOB)

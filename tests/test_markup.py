@@ -158,7 +158,7 @@ def test_text_of_people_and_articles_is_escaped_wherever_it_stands(text: str, ot
     }
     turns = [turn(quote, body, by_date=True, **values), turn(body, answered=False, **values), turn(answered=False)]
     turns += [replace(turns[0], digests={other: text})]
-    item = Item(text, other, text, other, text, 1, 1, "failed", other)
+    item = Item(text, other, text, other, text, 1, 1, "failed", other, (text, other))
     failed = BuildReport((), (), (), 1, ((text, other),), 1, 0.5, note=text)
     building = BuildState(True, text, 1, 9)
     sound([hint(text), problem(text), question_html(text)])
@@ -522,6 +522,14 @@ def test_the_table_of_the_articles() -> None:
     assert "<caption class='unseen'>Articles</caption>" in page
     assert f"<p class='reason'>{ITEMS[3].reason}</p>" in page
     assert "<span class='state failed'>failed</span>" in page
+
+
+def test_a_near_copy_names_the_others_and_how_many_more_there_are() -> None:
+    few, many = (replace(ITEMS[0], copies=tuple(f"{n}.md" for n in range(count))) for count in (2, 5))
+    note = "<p class='copies'>Tells nearly the same as {}.</p>"
+    assert note.format("0.md, 1.md") in shelf_html([few], "", ENGLISH)
+    assert note.format("0.md, 1.md, 2.md (+2)") in shelf_html([many], "", ENGLISH)
+    assert "copies" not in shelf_html(ITEMS, "", ENGLISH)
 
 
 def test_what_is_indexed_can_be_opened_and_what_is_in_the_folder_removed() -> None:

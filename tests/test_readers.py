@@ -46,8 +46,27 @@ def test_a_page_gives_its_article_and_what_it_says_of_itself(charset: str) -> No
     assert (extract.title, extract.author, extract.date) == ("Ann's ferry", "Ana Ruiz", "2019-11-12")
     assert extract.url == "https://harbour.example/ferry"
     assert bodies(extract, "title") == ["Ann's ferry"]
-    for left_out in ("alert", "Sport", "rights"):
-        assert left_out not in extract.text
+    assert bodies(extract, "boilerplate") == ["Home", "Sport", "All rights reserved."]
+    assert "alert" not in extract.text
+
+
+def test_what_is_not_the_article_is_shown_and_not_searched(library: Library) -> None:
+    library.write("a.html", PAGE.format(charset="utf-8"))
+    library.build()
+    document, parts = library.assistant.labelled("a.html")
+    assert next(part.span.of(document.text) for part in parts if part.kind == "boilerplate") == "Home"
+    found = library.assistant.retrieve("All rights reserved at Home: Sport", 20, include_comments=True)
+    assert all("rights" not in passage.text and "Sport" not in passage.text for passage in found)
+
+
+def test_the_rest_of_a_page_is_each_line_once_in_the_order_of_the_page() -> None:
+    menu = "<ul><li>First <b>bold</b> item<li>Second<br>line<li>First bold item</ul>"
+    page = (
+        f"<html><body>{menu}<style>p {{}}</style><!-- unseen --><article><p>{FERRY}<p>{BRIDGE}<p>{SALT}</article>{menu}"
+    )
+    extract = html.read(f"{page}<p>End &amp; out".encode())
+    assert bodies(extract, "boilerplate") == ["First bold item", "Second", "line", "End & out"]
+    assert bodies(extract) == [FERRY, BRIDGE, SALT]
 
 
 def test_a_comment_is_no_part_of_the_article() -> None:

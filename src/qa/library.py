@@ -63,7 +63,8 @@ class Item:
     """An article of the folder or the index.
 
     Title, date, author and outlet are those of the file as it is now, or of the index where it is gone or cannot be
-    read; `passages` and `comments` are what the index answers from. `reason` is the sentence of a failed one.
+    read; `passages` and `comments` are what the index answers from. `reason` is the sentence of a failed one; `copies`
+    are the indexed articles that tell nearly the same.
     """
 
     source: str
@@ -75,6 +76,7 @@ class Item:
     comments: int
     state: State
     reason: str = ""
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,9 @@ def _seen(corpus: Path, source: str, digest: str, stamp: tuple[int, ...], known:
         now = _read(corpus, source, stamp)
     except CorpusError as error:
         return _item(old, "failed", str(error))
-    return _item(replace(now, passages=old.passages, comments=old.comments), "changed" if known else "new")
+    return _item(
+        replace(now, passages=old.passages, comments=old.comments, copies=old.copies), "changed" if known else "new"
+    )
 
 
 def _nothing(source: str) -> Entry:
@@ -140,7 +144,7 @@ def _nothing(source: str) -> Entry:
 def _item(entry: Entry, state: State, reason: str = "") -> Item:
     source = entry.source.encode("utf-8", "replace").decode()  # A name that is not UTF-8 could be sent to no page.
     about = (entry.title, entry.date, entry.author, entry.outlet)
-    return Item(source, *about, entry.passages, entry.comments, state, reason)
+    return Item(source, *about, entry.passages, entry.comments, state, reason, entry.copies)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

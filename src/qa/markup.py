@@ -21,6 +21,9 @@ from qa.types import BuildReport, Document, Filters, Kind, Quote, Segment, Span
 LISTED = 200
 """Rows of the library that are shown at once; beyond them people search."""
 
+COPIES = 3
+"""Near copies of an article that are named in its row."""
+
 LINKED = 10
 """Questions before a follow-up that a link to its answer asks first."""
 
@@ -274,15 +277,25 @@ def _row(item: Item, words: Words) -> str:
     indexed = item.state not in {"new", "failed"} or item.passages > 0
     name = f"<button class='open' data-source='{source}'>{title}</button>" if indexed else title
     reason = f"<p class='reason'>{sentence(item.reason, item.source)}</p>" if item.reason else ""
+    copies = _copies(item, words)
     counts = f"<td>{item.passages}</td><td>{item.comments}</td>" if indexed else "<td>–</td><td>–</td>"
     label = escaped(words["remove_named"].format(source=item.source))
     button = f"<button class='remove' data-source='{source}' aria-label='{label}'>{words['remove']}</button>"
     state = f"<span class='state {item.state}'>{words['state_' + item.state]}</span>"
     return (
-        f"<tr><th scope='row'>{name}{reason}</th><td>{escaped(item.date)}</td>"
+        f"<tr><th scope='row'>{name}{reason}{copies}</th><td>{escaped(item.date)}</td>"
         f"<td class='file'>{apart(item.source)}</td>{counts}<td>{state}</td>"
         f"<td>{button if item.state != 'removed' else ''}</td></tr>"
     )
+
+
+def _copies(item: Item, words: Words) -> str:
+    """The articles that tell nearly the same, the first of them by name."""
+    if not item.copies:
+        return ""
+    named, more = item.copies[:COPIES], len(item.copies) - COPIES
+    sources = ", ".join(named) + (f" (+{more})" if more > 0 else "")
+    return f"<p class='copies'>{sentence(words['nearly_same'].format(sources=sources), *named)}</p>"
 
 
 def plan_html(plan: Plan, words: Words) -> str:

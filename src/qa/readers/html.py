@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email import message_from_bytes
 from email.message import Message
 from typing import Any
 
 import trafilatura
+from lxml import etree
 
 from qa.readers.plain import iso_date, on_one_line
 from qa.types import CorpusError, Extract, Kind, Segment, Span
 
+INLINE = frozenset(
+    "a abbr b bdi bdo cite code del dfn em font i ins kbd mark q s small span strong sub sup time u".split()
+)
+"""Tags that do not break a line."""
+
+SILENT = frozenset("head iframe math noscript object script style svg template".split())
+"""Tags of which a browser shows no text, or no text of the page."""
+
 
 def read(data: bytes) -> Extract:
-    """The article of a page: title, body and comments, a paragraph each, labelled; menus and boxes are left out."""
+    """The article of a page: title, body and comments, a paragraph each; then, labelled, what else the page says."""
     page = trafilatura.load_html(data) if data.strip() else None
     found: Any = page is not None and trafilatura.bare_extraction(page, include_comments=True, with_metadata=True)
     if not found or not (found.text or "").strip():
@@ -24,7 +33,8 @@ def read(data: bytes) -> Extract:
     blocks: list[tuple[Kind, str]] = [("title", title)]
     blocks += [("body", paragraph) for paragraph in _paragraphs(found.text)]
     blocks += [("comment", paragraph) for paragraph in _paragraphs(found.comments)]
-    text, parts = _laid_out(_without_second_title(blocks))
+    rest: list[tuple[Kind, str]] = [("boilerplate", line) for line in _rest(trafilatura.load_html(data), blocks)]
+    text, parts = _laid_out([*_without_second_title(blocks), *rest])
     url = on_one_line(found.url or "")
     return Extract(
         text,
@@ -58,7 +68,37 @@ def _without_second_title(blocks: list[tuple[Kind, str]]) -> Iterator[tuple[Kind
             yield kind, text
 
 
-def _laid_out(blocks: Iterator[tuple[Kind, str]]) -> tuple[str, tuple[Segment, ...]]:
+def _rest(page: Any, blocks: Iterable[tuple[Kind, str]]) -> Iterator[str]:
+    """The lines of a page that are none of the blocks, in their order, each once: menus, boxes, captions, footers."""
+    known = {_letters(text) for _, text in blocks}
+    for line in _lines(page):
+        letters = _letters(line)
+        if letters and letters not in known:
+            known.add(letters)
+            yield line
+
+
+def _letters(text: str) -> str:
+    """A line as it is compared: the extractor moves blanks."""
+    return re.sub(r"\W+", "", text).casefold()
+
+
+def _lines(page: Any) -> Iterator[str]:
+    """The text of a page between the tags that break a line."""
+    walk: Any = etree.iterwalk(page, events=("start", "end", "comment", "pi"))
+    line = ""
+    for event, element in walk:
+        if event in ("start", "end") and element.tag not in INLINE:
+            yield on_one_line(line)
+            line = ""
+        if event == "start" and element.tag in SILENT:
+            walk.skip_subtree()
+        else:
+            line += (element.text if event == "start" else element.tail) or ""
+    yield on_one_line(line)
+
+
+def _laid_out(blocks: Iterable[tuple[Kind, str]]) -> tuple[str, tuple[Segment, ...]]:
     """The blocks with a blank line between them, and the segment of each; a comment is a segment of its own."""
     text, parts = "", []
     for kind, block in blocks:
