@@ -11,6 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,13 +71,20 @@ def save(path: Path, dense: DenseIndex) -> None:
     unfinished.replace(path)
 
 
+def tidy(path: Path) -> None:
+    """Remove what a `save` that was killed left beside; one that runs loses its file too, which costs only time."""
+    for unfinished in path.parent.glob(f"{path.stem}.*-*"):
+        with suppress(OSError):
+            unfinished.unlink()
+
+
 def load(path: Path, stamp: str, keys: Sequence[ChunkKey], kinds: Sequence[Kind]) -> DenseIndex | None:
     """The index in the file, or None when it is missing, damaged or was made from something else."""
     try:
         line, _, payload = path.read_bytes().partition(b"\n")
         header = json.loads(line)
         expected = {"stamp": stamp, "rows": len(keys), "sha256": hashlib.sha256(payload).hexdigest()}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # The last is what brackets in brackets in brackets raise.
         return None
     if header != expected:
         return None

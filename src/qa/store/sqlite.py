@@ -70,6 +70,12 @@ TABLES = ("manifest", "document", "segment", "chunk", "vector", "name", "lexical
 TITLE_WEIGHT = 1.0
 """BM25 weight of a title's words against 1 for the text's."""
 
+READ_PATIENCE = 10.0
+"""Seconds that a question waits where it may not read: while the log is taken away, or recovered after a build died."""
+
+WRITE_PATIENCE = 0.5
+"""Seconds that a build waits for those; another build takes longer, and is told of."""
+
 LOG_PATIENCE = 2_000
 """Milliseconds that a build, once committed, waits for questions that still read the generation before."""
 
@@ -123,7 +129,7 @@ class SqliteStore:
 
     def built(self) -> bool:
         """Whether there is an index, sound or not; a first build that runs, or was interrupted, has made none."""
-        if not self._path.exists():
+        if not self._path.exists() or self._beside("-journal").exists():
             return False
         with self._reading() as connection:
             return _tables(connection) > 0
@@ -139,6 +145,7 @@ class SqliteStore:
         """The one writer; StoreError when another build is running. Leaving without `commit` changes nothing."""
         with self._writing() as connection:
             connection.execute("BEGIN IMMEDIATE")
+            dense.tidy(self._dense_path)
             try:
                 yield SqliteWriter(connection, self._dense_path, self._unfinished)
             finally:
@@ -195,7 +202,7 @@ class SqliteStore:
             if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):  # Python would try for ever.
                 raise StoreError(_busy(self.folder))
 
-        with self._writing() as connection, closing(_open(path, "immutable=1")) as source:
+        with self._writing() as connection, closing(_open(path, "immutable=1", READ_PATIENCE)) as source:
             source.backup(connection, pages=COPY_PAGES, progress=step, sleep=0)
             _empty_log(connection)
             _save_dense(self._dense_path, _dense_of(connection, manifest, digests["content"]))
@@ -203,7 +210,7 @@ class SqliteStore:
     # --- connections ---
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        return _open(self._path, f"mode={mode}")
+        return _open(self._path, f"mode={mode}", READ_PATIENCE if mode == "ro" else WRITE_PATIENCE)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -216,6 +223,8 @@ class SqliteStore:
                 try:
                     _tables(connection)
                 except sqlite3.OperationalError as error:
+                    if self._beside("-journal").exists():  # A first build died before there was a log.
+                        raise self._no_index() from error
                     if not self._is_read_only(error):
                         raise
                 else:
@@ -225,14 +234,16 @@ class SqliteStore:
 
     def _is_read_only(self, error: sqlite3.OperationalError) -> bool:
         """Whether a connection failed only because the log's index cannot be made, and there is no log to read."""
-        log_path = self._path.with_name(f"{self._path.name}-wal")
         failed = _code(error) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-        return failed and not (log_path.exists() and log_path.stat().st_size)
+        return failed and not (self._beside("-wal").exists() and self._beside("-wal").stat().st_size)
+
+    def _beside(self, suffix: str) -> Path:
+        return self._path.with_name(self._path.name + suffix)
 
     def _reading_still(self) -> Iterator[sqlite3.Connection]:
         """A connection to a file in a folder that we cannot write; StoreError if somebody else writes it meanwhile."""
         before = self._path.stat()
-        with closing(_open(self._path, "immutable=1")) as connection:
+        with closing(_open(self._path, "immutable=1", READ_PATIENCE)) as connection:
             connection.execute("BEGIN")
             yield connection
         after = self._path.stat()
@@ -609,9 +620,9 @@ class SqliteWriter:
         _save_dense(self._dense_path, dense.build(digests["content"], keys, kinds, vectors))
 
 
-def _open(path: Path, how: str) -> sqlite3.Connection:
+def _open(path: Path, how: str, patience: float) -> sqlite3.Connection:
     address = f"{path.resolve().as_uri()}?{how}"
-    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=0, check_same_thread=False)
+    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=patience, check_same_thread=False)
 
 
 def _code(error: BaseException) -> int:
@@ -631,7 +642,7 @@ def _busy(folder: Path) -> str:
 def _check_copy(path: Path) -> tuple[Manifest, dict[str, str]]:
     """What a file that `copy_to` wrote was built with; StoreError when it is damaged or not ours."""
     try:
-        with closing(_open(path, "immutable=1")) as connection:
+        with closing(_open(path, "immutable=1", READ_PATIENCE)) as connection:
             (mark,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if (mark, version) != (APPLICATION_ID, FORMAT):
