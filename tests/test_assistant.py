@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -404,3 +405,17 @@ def test_the_catalogue_is_that_of_the_newest_index(library: Library) -> None:
         assistant.retrieve("ferry", filters=Filters(documents=("f.md",)))
     library.build()
     assert [p.source for p in assistant.retrieve("ferry", filters=Filters(documents=("f.md",)))] == ["f.md"]
+
+
+def test_an_index_outlives_its_last_article_and_it_is_said(tmp_path: Path) -> None:
+    corpus, store = tmp_path / "corpus", tmp_path / "store"
+    corpus.mkdir()
+    with pytest.raises(CorpusError, match=r"run `qa index`\.$"):
+        qa.build_index(corpus, store)
+    (corpus / "a.txt").write_text("The ferry left at noon on Monday with forty goats.", "utf-8")
+    qa.build_index(corpus, store)
+    (corpus / "a.txt").unlink()
+    told = rf"run `qa index`; the index in {re.escape(str(store))} answers as before, until you remove that folder\.$"
+    with pytest.raises(CorpusError, match=told):
+        qa.build_index(corpus, store)
+    assert Assistant.open(store).sources() == ["a.txt"]

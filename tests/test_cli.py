@@ -127,7 +127,7 @@ def test_a_foreign_index_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "index.sqlite").write_bytes(b"SQLite format 3\x00" + b"x" * 4096)
     mended(
         qa("ask", "Who?", "--store", tmp_path),
-        r"The index in .* (is damaged|cannot be used) .*; remove .* and run `qa index`\.",
+        r"The index in .* is damaged \(file is not a database\); run `qa doctor --repair`\.",
     )
 
 
@@ -167,7 +167,9 @@ def test_doctor_says_what_is_used_and_what_to_run(tmp_path: Path, corpus_store: 
     well = qa("doctor", "--store", corpus_store)
     assert well.returncode == 0, well.stdout
     assert re.search(
-        r"^ok    index       7 documents in .*, generation 1, by sentence-transformers/", well.stdout, re.M
+        r"^ok    index       7 documents with \d+ passages in .*, generation 1, by .*; every check holds$",
+        well.stdout,
+        re.M,
     )
 
 
@@ -200,6 +202,60 @@ def test_ctrl_c_keeps_the_old_index(folder: Path) -> None:
     assert building.wait(60) == 130
     assert shown.decode().strip().splitlines()[-1] == "Interrupted; the index is as it was."
     assert qa("retrieve", "weapons", folder=folder).stdout == before
+
+
+@pytest.mark.slow
+def test_a_damaged_index_is_mended_and_moved(folder: Path, corpus_store: Path, tmp_path: Path) -> None:
+    store = folder / "vectorstore"
+    shutil.copytree(corpus_store, store)
+    shutil.copytree(CORPUS, folder / "corpus", dirs_exist_ok=True)
+    asked = qa("ask", "Who rejected the offer?", folder=folder).stdout
+    saved = qa("export", "saved.zip", folder=folder)
+    assert re.fullmatch(
+        r"vectorstore was written into saved\.zip \(\d\.\d MB\); `qa import` reads it\.\n", saved.stdout
+    )
+    database = store / "index.sqlite"
+    database.write_bytes(database.read_bytes().replace(b"has rejected", b"has accepted"))
+    sentence = (
+        r"The index in vectorstore is damaged \(its content is not what was written\); run `qa doctor --repair`\."
+    )
+    mended(qa("ask", "Who rejected the offer?", folder=folder), sentence)
+    repaired = qa("doctor", "--repair", folder=folder)
+    assert repaired.returncode == 0
+    assert re.match(
+        r"Found: its content is not what was written\.\n"
+        r"The damaged index was moved to vectorstore/damaged-1; remove that folder when all is well\.\n"
+        r"The index was built anew from corpus: 7 added, 0 changed, 0 removed, 0 unchanged, 0 passages embedded\.\n",
+        repaired.stdout,
+    )
+    assert qa("ask", "Who rejected the offer?", folder=folder).stdout == asked
+    mended(
+        qa("import", "saved.zip", folder=folder),
+        r"vectorstore has an index already; set QA_STORE to another folder, or add --overwrite\.",
+    )
+    moved = qa("import", folder / "saved.zip", "--store", tmp_path / "elsewhere")
+    assert moved.returncode == 0
+    assert qa("ask", "Who rejected the offer?", "--store", tmp_path / "elsewhere").stdout == asked
+
+
+@pytest.mark.slow
+def test_a_folder_is_followed_until_ctrl_c(folder: Path) -> None:
+    command = [QA, "index", "--watch"]
+    watching = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c
+    )
+    assert watching.stdout is not None
+    assert watching.stdout.readline() == "Following corpus; Ctrl+C ends it.\n"
+    assert watching.stdout.readline().startswith("2 added, 0 changed, 0 removed, 0 unchanged")
+    (folder / "corpus" / "ferry.txt").write_text("The ferry to Holm carried forty goats on Monday, and no cow.\n")
+    assert watching.stdout.readline().startswith("1 added, 0 changed, 0 removed, 2 unchanged; 1 passages embedded")
+    assert "forty goats" in qa("ask", "How many goats did the ferry to Holm carry?", folder=folder).stdout
+    for path in (folder / "corpus").iterdir():
+        path.unlink()
+    assert watching.stderr is not None
+    assert "answers as before, until you remove that folder" in watching.stderr.readline()
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(30) == 0
 
 
 @pytest.mark.slow

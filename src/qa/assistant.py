@@ -18,6 +18,7 @@ from qa.types import (
     NO_FILTERS,
     Answer,
     BuildReport,
+    CorpusError,
     Document,
     Embedder,
     Entry,
@@ -204,21 +205,32 @@ def build_index(
 ) -> BuildReport:
     """Bring an index up to date with a folder of articles; only what changed is read and embedded again.
 
-    The index is seen whole or not at all: an interrupted build changes nothing. `announce` is told the plan before
-    anything is read. Raises CorpusError when the folder is
-    missing or empty, StoreError when another build is running.
+    The index is seen whole or not at all: an interrupted build changes nothing, and the next one goes on where it
+    stopped. `announce` is told the plan before anything is read. Raises CorpusError when the folder is missing or
+    empty, StoreError when another build is running.
     """
     settings = settings or Settings.load()
-    folder = Path(corpus or settings.corpus)
-    ingest.articles(folder)  # Before weights are loaded: what is wrong is said at once.
+    folder, where = Path(corpus or settings.corpus), open_store(store or settings.store)
+    _check_articles(folder, where, store or settings.store)  # Before weights are loaded.
     return ingest.build(
         folder,
-        open_store(store or settings.store),
+        where,
         models.load_embedder(settings),
         models.token_counter(settings),
         progress,
         announce,
     )
+
+
+def _check_articles(folder: Path, store: Store, where: str | Path) -> None:
+    """CorpusError when there is nothing to build from; an index is not emptied for that: a disk may be missing."""
+    try:
+        ingest.articles(folder)
+    except CorpusError as error:
+        if not store.built():
+            raise
+        kept = f"the index in {where} answers as before, until you remove that folder"
+        raise CorpusError(f"{str(error).removesuffix('.')}; {kept}.") from error
 
 
 def plan_index(settings: Settings | None = None) -> ingest.Plan:
