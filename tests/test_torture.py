@@ -13,6 +13,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,7 +25,7 @@ import pytest
 from qa.store import open_store
 from qa.types import StoreError
 from tests.conftest import ROOT, Scale
-from tests.torture import disk, forks, states
+from tests.torture import disk, forks, serving, states
 from tests.torture.damage import RIGHT, Result
 from tests.torture.disk import Disk, Event, read_log
 from tests.torture.forks import Forks, Order
@@ -334,3 +335,60 @@ def test_what_a_killed_build_left_is_gone_after_the_next(helper: Forks, update: 
     (store / "dense.4242-4243").write_bytes(b"half an index")
     helper.run(Order(str(update.corpus), str(store)))
     assert sorted(path.name for path in store.iterdir()) == ["dense.faiss", "index.sqlite"]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[serving.State, serving.State]:
+    folder = tmp_path_factory.mktemp("both")
+    return serving.known(folder / "a", serving.A), serving.known(folder / "b", serving.B)
+
+
+@pytest.fixture(scope="module")
+def seen(
+    both: tuple[serving.State, serving.State], tmp_path_factory: pytest.TempPathFactory, scale: Scale
+) -> serving.Counts:
+    store = tmp_path_factory.mktemp("served")
+    states.build(both[0].corpus, open_store(store))
+    return serving.Scene(store, both).play(readers=30, rebuilders=2, seconds=scale(6, 60))
+
+
+@pytest.mark.slow
+def test_thirty_readers_see_one_state_or_the_other_while_two_rebuild(seen: serving.Counts) -> None:
+    print(
+        f"\nserving: {seen.answers} answers ({seen.quotes} quotes), {seen.documents} documents, {seen.absent} absent, "
+        f"{seen.catalogues} catalogues during {seen.committed} builds; {seen.waited} builds told that another runs, "
+        f"{seen.locked_out} reads told so; {len(seen.wrong)} wrong"
+    )
+    assert seen.wrong == []
+    assert seen.quotes > seen.answers
+    assert seen.committed > 2
+    assert seen.waited
+
+
+@pytest.mark.xfail(strict=True, reason="the end of a build locks readers out for a moment, and they do not wait")
+def test_no_reader_is_told_that_a_build_is_running(
+    seen: serving.Counts, both: tuple[serving.State, serving.State], tmp_path: Path, scale: Scale
+) -> None:
+    """Nor is one that is alone: when the last one leaves, the log is taken away, and nobody may come in."""
+    states.build(both[0].corpus, open_store(tmp_path))
+    builds, told, read = scale(60, 300), Counter[str](), 0
+    ended = threading.Event()
+
+    def rebuild() -> None:
+        for number in range(builds):
+            with suppress(StoreError):
+                states.build(both[number % 2].corpus, open_store(tmp_path))
+        ended.set()
+
+    rebuilder, store = threading.Thread(target=rebuild), open_store(tmp_path)
+    rebuilder.start()
+    while not ended.is_set():
+        try:
+            with store.snapshot() as snapshot:
+                read += bool(snapshot.sources())
+        except StoreError as error:
+            told[str(error)] += 1
+    rebuilder.join()
+    print(f"\na lone reader: {read} snapshots read beside {builds} builds, {told.total()} refused")
+    assert told == {}
+    assert seen.locked_out == 0
