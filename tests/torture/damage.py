@@ -132,8 +132,9 @@ def _laid(files: Files, folder: Path) -> Path:
 
 
 def _flip(data: bytearray, page: int, chance: random.Random) -> bytes:
+    used = [at for at, byte in enumerate(data) if byte] if chance.random() < 0.8 else range(len(data))
     for _ in range(chance.choice((1, 1, 1, 2, 8))):
-        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        data[chance.choice(used)] ^= 1 << chance.randrange(8)
     return bytes(data)
 
 
@@ -182,7 +183,7 @@ DAMAGES: dict[str, Damage] = {
     "emptied": lambda data, page, chance: b"",
     "a folder": lambda data, page, chance: None,
 }
-OFTEN = ("bits flipped", "cut", "pages zeroed", "pages of noise", "pages duplicated")
+OFTEN = ("bits flipped", "bits flipped", "cut", "pages zeroed", "pages of noise", "pages duplicated")
 
 
 def cases(good: Mapping[str, Sample], many: int) -> Iterator[Case]:
@@ -209,6 +210,8 @@ def _damaged(sample: Sample, base: str, name: str, damage: str, chance: random.R
     assert data
     page = {DATABASE: 4096, WAL: 24 + 4096}.get(name, 512)
     files = {**sample.files, name: DAMAGES[damage](bytearray(data), page, chance)}
+    if name == DATABASE and chance.random() < 0.8:  # Then the vectors are read from the database too.
+        del files[DENSE]
     allowed = sample.holds if name == WAL else sample.holds[-1:]
     return Case(f"{base}: {name} {damage}", files, frozenset(allowed), derived=name in (DENSE, SHARED_MEMORY))
 

@@ -82,7 +82,7 @@ def content(store: Store) -> object:
     with store.snapshot() as snapshot:
         documents = [(snapshot.document(source), snapshot.segments(source)) for source in snapshot.sources()]
         dense = [snapshot.dense(embedder.embed_question(asked), ALL_KINDS, snapshot.size) for asked in QUESTIONS]
-        lexical = [snapshot.lexical(asked, ALL_KINDS, snapshot.size) for asked in QUESTIONS]
+        lexical = [snapshot.lexical(asked, ALL_KINDS, snapshot.size) for asked in (*QUESTIONS, *_WORDS)]
         chunks = snapshot.chunks(sorted(key for key, _ in dense[0]))
         entries = list(snapshot.entries())
     asking = assistant(store)
