@@ -339,7 +339,9 @@ def test_a_build_does_not_make_damage_the_truth(tmp_path: Path) -> None:
 def test_what_a_killed_build_left_is_gone_after_the_next(helper: Forks, update: Update, tmp_path: Path) -> None:
     store = tmp_path / "store"
     shutil.copytree(update.old_store, store)
-    (store / "dense.4242-4243").write_bytes(b"half an index")
+    left = store / "dense.99999999-1"  # No process has such a number.
+    left.write_bytes(b"half an index")
+    os.utime(left, (0, 0))
     helper.run(Order(str(update.corpus), str(store)))
     assert sorted(path.name for path in store.iterdir()) == ["dense.faiss", "index.sqlite"]
 

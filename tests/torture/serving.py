@@ -20,6 +20,10 @@ B = dict.fromkeys((*range(4, 12), *range(20, 24)), "beta")
 """What they share has another text in each."""
 
 
+LINGER = 1.5
+"""Seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """One of the two: its articles, and all that an index of them shows."""
@@ -134,7 +138,8 @@ class Scene:
         store, turn = open_store(self._store), number
         while not self._ended.is_set():
             try:
-                report = ingest.build(self._both[turn % 2].corpus, store, states.QuickEmbedder(), words)
+                corpus, linger = self._both[turn % 2].corpus, self._linger if turn % 4 == 3 else None
+                report = ingest.build(corpus, store, states.QuickEmbedder(), words, linger)
                 turn += 1
             except Exception as error:
                 self._failed(error, building=True)
@@ -142,6 +147,11 @@ class Scene:
             else:
                 with self._lock:
                     self.counts.committed += bool(report.added or report.changed or report.removed)
+
+    def _linger(self, stage: str, done: int, total: int) -> None:
+        """Some builds take long enough for the other rebuilder to be told, even where it waits a little."""
+        if (stage, done) == ("embedding", 0):
+            self._ended.wait(LINGER)
 
     def _failed(self, error: Exception, building: bool = False) -> None:
         if isinstance(error, StoreError) and str(error).startswith(f"Another build of {self._store} is running; wait"):
