@@ -22,8 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -186,8 +184,10 @@ int rename(const char *from, const char *to)
     pthread_mutex_lock(&order);
     int result = real(from, to);
     const char *name = below(from), *new = below(to);
-    if (result == 0 && (name || new))
-        name &&new ? record('R', 0, name, new, strlen(new)) : record('X', 0, from, "rename across", 13);
+    if (result == 0 && name && new)
+        record('R', 0, name, new, strlen(new));
+    else if (result == 0 && (name || new))
+        record('X', 0, from, "renamed across", 14);
     pthread_mutex_unlock(&order);
     return result;
 }

@@ -138,7 +138,7 @@ class Scene:
         store, turn = open_store(self._store), number
         while not self._ended.is_set():
             try:
-                corpus, linger = self._both[turn % 2].corpus, self._linger if turn % 4 == 3 else None
+                corpus, linger = self._both[turn % 2].corpus, self._linger if turn % 8 == 3 else None
                 report = ingest.build(corpus, store, states.QuickEmbedder(), words, linger)
                 turn += 1
             except Exception as error:
