@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from textwrap import shorten
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def faults(connection: sqlite3.Connection) -> Iterator[Fault]:
         content.check_texts(connection, manifest, digests)
         yield from _misplaced(connection)
     except (sqlite3.DatabaseError, UnicodeDecodeError, ValueError) as error:
-        yield Fault(str(error))
+        yield Fault(shorten(str(error), 80, placeholder=" …"))
         return
     try:
         content.check_lexical(connection, digests)

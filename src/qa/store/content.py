@@ -15,6 +15,9 @@ import numpy as np
 
 from qa.types import ChunkKey, Kind, Manifest, Vectors
 
+KINDS: tuple[Kind, ...] = ("body", "comment")
+"""The kinds of chunks."""
+
 SUM_BYTES = 8
 """Bytes of a vector's sum."""
 
@@ -35,9 +38,12 @@ def read_manifest(connection: sqlite3.Connection) -> tuple[Manifest, dict[str, s
     values = dict(connection.execute("SELECT name, value FROM manifest"))
     try:
         digests = {name: values.pop(name) for name in ("content", "lexical")}
-        return Manifest(**values), digests
+        manifest = Manifest(**values)
     except (KeyError, TypeError) as error:
         raise sqlite3.DatabaseError("its manifest is not what was written") from error
+    if not (type(manifest.dimension) is type(manifest.generation) is int):
+        raise sqlite3.DatabaseError("its manifest is not what was written")
+    return manifest, digests
 
 
 def check_texts(connection: sqlite3.Connection, manifest: Manifest, digests: dict[str, str]) -> None:
@@ -75,13 +81,16 @@ def vector_sum(key: bytes, value: bytes) -> bytes:
 def keys_and_kinds(connection: sqlite3.Connection) -> tuple[list[ChunkKey], list[Kind]]:
     """The chunks by source and number, and the kind of each."""
     rows = connection.execute("SELECT source, number, kind FROM chunk ORDER BY source, number").fetchall()
+    if not {kind for _, _, kind in rows} <= set(KINDS):
+        raise sqlite3.DatabaseError("its passages are not what was written")
     return [(source, number) for source, number, _ in rows], [kind for _, _, kind in rows]
 
 
 def sound_vectors(connection: sqlite3.Connection, dimension: int) -> Iterator[tuple[bytes, bytes]]:
     """(key, vector) of those whose sum holds."""
     for key, value, kept in connection.execute("SELECT key, value, sum FROM vector ORDER BY id"):
-        if len(value) == 4 * dimension and vector_sum(key, value) == kept:
+        sound = type(key) is type(value) is bytes and len(value) == 4 * dimension
+        if sound and vector_sum(key, value) == kept:
             yield key, value
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,10 +21,11 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from qa.store.content import KINDS
 from qa.types import ChunkKey, Kind, Vectors
 
-KINDS: tuple[Kind, ...] = ("body", "comment")
-"""The kinds that are searched; their positions are what `DenseIndex.kinds` holds."""
+KILLED = 3_600
+"""Seconds after which a file that is not finished never will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,11 @@ def save(path: Path, dense: DenseIndex) -> None:
 
 
 def tidy(path: Path) -> None:
-    """Remove what a `save` that was killed left beside; one that runs loses its file too, which costs only time."""
+    """Remove what a `save` that was killed has left beside; one that is still at work is younger."""
     for unfinished in path.parent.glob(f"{path.stem}.*-*"):
         with suppress(OSError):
-            unfinished.unlink()
+            if time.time() - unfinished.stat().st_mtime > KILLED:
+                unfinished.unlink()
 
 
 def load(path: Path, stamp: str, keys: Sequence[ChunkKey], kinds: Sequence[Kind]) -> DenseIndex | None:

@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
+from textwrap import shorten
 
 from qa.copies import alike
 from qa.names import fold, initials, names, tails
@@ -76,7 +77,7 @@ READ_PATIENCE = 10.0
 WRITE_PATIENCE = 0.5
 """Seconds that a build waits for those; another build takes longer, and is told of."""
 
-LOG_PATIENCE = 2_000
+LOG_PATIENCE = 1_000
 """Milliseconds that a build, once committed, waits for questions that still read the generation before."""
 
 COPY_PAGES = 4_096
@@ -161,7 +162,7 @@ class SqliteStore:
                 return list(faults(connection)) or list(self._dense_faults(connection))
         except StoreError as error:
             if error.__cause__ and _is_damage(error.__cause__):  # Not even that much could be read.
-                return [Fault(str(error.__cause__))]
+                return [Fault(_said(error.__cause__))]
             raise
 
     def set_aside(self) -> Path:
@@ -276,7 +277,7 @@ class SqliteStore:
                 raise StoreError(_busy(self.folder)) from error
             if _is_damage(error):
                 raise StoreError(
-                    f"The index in {self.folder} is damaged ({error}); run `qa doctor --repair`."
+                    f"The index in {self.folder} is damaged ({_said(error)}); run `qa doctor --repair`."
                 ) from error
             raise StoreError(
                 f"The index in {self.folder} cannot be used ({error}); check that the folder can be written, that the "
@@ -614,10 +615,10 @@ class SqliteWriter:
         self._connection.executemany("INSERT INTO manifest VALUES (?, ?)", (asdict(manifest) | digests).items())
         execute(f"PRAGMA application_id = {APPLICATION_ID}")
         execute(f"PRAGMA user_version = {FORMAT}")
-        keys, kinds = content.keys_and_kinds(self._connection)
+        made = dense.build(digests["content"], *content.keys_and_kinds(self._connection), vectors)
         execute("COMMIT")
         _empty_log(self._connection)
-        _save_dense(self._dense_path, dense.build(digests["content"], keys, kinds, vectors))
+        _save_dense(self._dense_path, made)
 
 
 def _open(path: Path, how: str, patience: float) -> sqlite3.Connection:
@@ -628,6 +629,11 @@ def _open(path: Path, how: str, patience: float) -> sqlite3.Connection:
 def _code(error: BaseException) -> int:
     """SQLite's primary result code; 0 for an error that is not SQLite's."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _said(error: BaseException) -> str:
+    """What an error says on one short line: some repeat the text that they stumble over."""
+    return shorten(str(error), 80, placeholder=" …")
 
 
 def _is_damage(error: BaseException) -> bool:
