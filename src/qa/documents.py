@@ -21,7 +21,7 @@ from qa.readers import READERS as READERS
 from qa.readers import TRUSTED, isolate
 from qa.types import CorpusError, Document, Extract, Segment
 
-VERSION = 3
+VERSION = 4
 """Grows when a reader reads the same file differently; an older index is then built anew."""
 
 MAX_BYTES = 50_000_000
