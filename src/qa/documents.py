@@ -161,20 +161,31 @@ def _bytes(corpus: Path, source: str) -> bytes:
 
 
 def opened(corpus: Path, file: str) -> BinaryIO:
-    """A regular file, open for reading; CorpusError, naming it, when it is none or cannot be opened."""
+    """A regular file of the folder, open for reading; CorpusError, naming it, when it is none or cannot be opened."""
     try:
         file.encode("utf-8")
         # A pipe must not wait for its writer, and a name may have become one since it was scanned.
         handle = os.open(Path(corpus, file), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        try:
+            _check_opened(corpus, file, os.fstat(handle))
+        except BaseException:
             os.close(handle)
-            raise CorpusError(f"{file} is no regular file; remove it and index again.")
+            raise
         return os.fdopen(handle, "rb")
     except UnicodeEncodeError as error:
         raise CorpusError(f"{file!r} has a name that is not UTF-8; rename the file and index again.") from error
     except OSError as error:
         reason = error.strerror or error
         raise CorpusError(f"{file} cannot be read ({reason}); check its permissions and index again.") from error
+
+
+def _check_opened(corpus: Path, file: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise CorpusError(f"{file} is no regular file; remove it and index again.")
+    # Since it was scanned it, or a folder above it, may have become a link: what was opened must be what is here.
+    place = Path(os.path.realpath(Path(corpus, file)))
+    if not (place.is_relative_to(corpus.resolve()) and os.path.samestat(place.lstat(), status)):
+        raise CorpusError(f"{file} leads out of {corpus}; put the file itself there and index again.")
 
 
 @lru_cache(maxsize=4)
