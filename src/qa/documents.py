@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -45,17 +46,36 @@ def scan(corpus: Path) -> tuple[list[str], list[str]]:
     Hidden files, READMEs, what a browser saved beside a page, and links that lead out of the folder are not looked at.
     CorpusError when there is no folder.
     """
-    if corpus.exists() and not corpus.is_dir():
-        raise CorpusError(f"{corpus} is a file; name the folder that it is in with QA_CORPUS and run `qa index`.")
-    if not corpus.is_dir():
+    with _reached():
+        if corpus.exists() and not corpus.is_dir():
+            raise CorpusError(f"{corpus} is a file; name the folder that it is in with QA_CORPUS and run `qa index`.")
+        if not corpus.is_dir():
+            raise CorpusError(
+                f"There is no folder {corpus}; create it, put .txt, .pdf or other articles in it and run `qa index`."
+            )
+        readable: list[str] = []
+        other: list[str] = []
+        for source in sorted(_walk(corpus)):
+            (readable if suffix(source) in READERS else other).append(source)
+        return readable, other
+
+
+def is_there(corpus: Path) -> bool:
+    """Whether there is anything of that name; CorpusError when that cannot be told."""
+    with _reached():
+        return corpus.exists()
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """A folder may list its names and let nobody at the files, and one above the corpus may let nobody through."""
+    try:
+        yield
+    except OSError as error:
         raise CorpusError(
-            f"There is no folder {corpus}; create it, put .txt, .pdf or other articles in it and run `qa index`."
-        )
-    readable: list[str] = []
-    other: list[str] = []
-    for source in sorted(_walk(corpus)):
-        (readable if suffix(source) in READERS else other).append(source)
-    return readable, other
+            f"{error.filename} cannot be reached ({error.strerror}); check its name and the permissions of the folders "
+            f"that it is in."
+        ) from error
 
 
 def suffix(source: str) -> str:
