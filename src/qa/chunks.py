@@ -131,7 +131,8 @@ def _block_sentences(text: str, block: Span) -> Iterator[Span]:
         if piece is None:
             continue
         sentence = Span(piece.start if start is None else start, piece.end)
-        goes_on = sentence.end < block.end and _TITLE.search(text[max(sentence.start, sentence.end - 8) : sentence.end])
+        last = text[max(sentence.start, sentence.end - 8) : sentence.end]  # Enough for a title; the whole takes ages.
+        goes_on = sentence.end < block.end and _TITLE.search(last)
         start = sentence.start if goes_on else None
         if not goes_on:
             yield sentence
