@@ -72,7 +72,7 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         self.corpus = folder / "corpus"
-        self.corpus.mkdir(parents=True)
+        self.corpus.mkdir(parents=True, exist_ok=True)
         self.store_folder = folder / "store"
         self.store = open_store(self.store_folder)
         self.embedder = WordEmbedder()

@@ -62,7 +62,10 @@ def test_front_matter_gives_title_date_author_and_address(tmp_path: Path) -> Non
     assert document.text.startswith("\ufeff---\r\n")
 
 
-@pytest.mark.parametrize("block", ["a: [", "title: [1, 2]", "title: &a {x: *a}", "date: 2021-99-99"])
+@pytest.mark.parametrize(
+    "block",
+    ["a: [", "title: [1, 2]", "title: &a {x: *a}", "date: 2021-99-99", 'date: !!int ""', "date: !!bool Monday"],
+)
 def test_odd_front_matter_costs_its_values_and_nothing_else(tmp_path: Path, block: str) -> None:
     document = written(tmp_path, "a.md", f"---\n{block}\n---\nThe story stays.".encode())
     assert (document.title, document.date) == ("", "")

@@ -74,6 +74,16 @@ def test_a_comment_is_no_part_of_the_article() -> None:
     assert not any("Goats should pay" in body for body in bodies(extract))
 
 
+DAYS = {"2019-11": "2019-11-01", "12 Nov 44": "2044-11-12", "2098-03-04": "2098-03-04", "3 May 2097": "2097-05-03"}
+"""Dates of pages that today would complete, turn to the past or refuse."""
+
+
+@pytest.mark.parametrize(("said", "day"), DAYS.items())
+def test_the_date_of_a_page_does_not_depend_on_today(said: str, day: str) -> None:
+    page = PAGE.format(charset="utf-8").replace("2019-11-12T08:00:00Z", said)
+    assert html.read(page.encode()).date == day
+
+
 def test_a_web_archive_is_its_page() -> None:
     page = PAGE.format(charset="utf-8")
     archive = (

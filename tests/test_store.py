@@ -1,15 +1,10 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -21,7 +16,7 @@ from qa import Entry, Passage
 from qa.store import open_store
 from qa.store.sqlite import lexical_query
 from qa.types import Kind, QAError, StoreError
-from tests.conftest import ROOT, Library
+from tests.conftest import Library
 
 STORY = "A ferry\n\nThe ferry number {n} left at noon on Monday. It carried {n} goats.\n"
 
@@ -204,51 +199,6 @@ def test_text_that_was_changed_behind_our_back_is_refused(library: Library) -> N
     library.store = open_store(library.store_folder)
     with pytest.raises(StoreError, match=r"is damaged .*; run `qa doctor --repair`\.$"):
         answers(library)
-
-
-KILLED = """
-import sys
-from pathlib import Path
-from tests.conftest import Library
-library = Library.__new__(Library)
-library.corpus, library.store_folder = Path(sys.argv[1]), Path(sys.argv[2])
-from qa.store import open_store
-from tests.conftest import WordEmbedder
-library.store, library.embedder = open_store(library.store_folder), WordEmbedder()
-print("ready", flush=True)
-library.build()
-print("built", flush=True)
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_build_leaves_the_old_index_or_the_new_one(library: Library) -> None:
-    filled(library, many=12)
-    old = answers(library)
-    for number in range(12):
-        library.write(f"{number}.txt", STORY.format(n=f"{number} hundred"))
-    command = [sys.executable, "-c", KILLED, str(library.corpus), str(library.store_folder)]
-    chance = random.Random(3)
-    seen = set()
-    for _ in range(25):
-        started = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert started.stdout is not None
-        assert started.stdout.readline() == "ready\n"
-        time.sleep(chance.uniform(0, 0.06))
-        os.kill(started.pid, signal.SIGKILL)
-        started.wait()
-        library.store = open_store(library.store_folder)
-        state = "old" if answers(library) == old else "new"
-        texts = {passage.text for passage in answers(library)}
-        assert all(("hundred" in text) == (state == "new") for text in texts), "a mixture of old and new"
-        seen.add(state)
-        if state == "new":
-            for number in range(12):
-                library.write(f"{number}.txt", STORY.format(n=number))
-            library.build()
-            for number in range(12):
-                library.write(f"{number}.txt", STORY.format(n=f"{number} hundred"))
-    assert "old" in seen
 
 
 def test_every_word_of_a_question_is_quoted() -> None:

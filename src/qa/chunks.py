@@ -127,10 +127,12 @@ def _block_sentences(text: str, block: Span) -> Iterator[Span]:
     flat = re.sub(r"\s", " ", block.of(text))
     start: int | None = None
     for found in sentencex.get_sentence_boundaries("en", flat):
-        span = Span(block.start + (found["start_index"] if start is None else start), block.start + found["end_index"])
-        stripped = _stripped(text, span)
-        if stripped and _TITLE.search(stripped.of(text)) and span.end < block.end:
-            start = span.start - block.start
-        elif stripped:
-            start = None
-            yield stripped
+        piece = _stripped(text, Span(found["start_index"], found["end_index"]).shifted(block.start))
+        if piece is None:
+            continue
+        sentence = Span(piece.start if start is None else start, piece.end)
+        last = text[max(sentence.start, sentence.end - 8) : sentence.end]  # Enough for a title; the whole takes ages.
+        goes_on = sentence.end < block.end and _TITLE.search(last)
+        start = sentence.start if goes_on else None
+        if not goes_on:
+            yield sentence

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -45,17 +46,36 @@ def scan(corpus: Path) -> tuple[list[str], list[str]]:
     Hidden files, READMEs, what a browser saved beside a page, and links that lead out of the folder are not looked at.
     CorpusError when there is no folder.
     """
-    if corpus.exists() and not corpus.is_dir():
-        raise CorpusError(f"{corpus} is a file; name the folder that it is in with QA_CORPUS and run `qa index`.")
-    if not corpus.is_dir():
+    with _reached():
+        if corpus.exists() and not corpus.is_dir():
+            raise CorpusError(f"{corpus} is a file; name the folder that it is in with QA_CORPUS and run `qa index`.")
+        if not corpus.is_dir():
+            raise CorpusError(
+                f"There is no folder {corpus}; create it, put .txt, .pdf or other articles in it and run `qa index`."
+            )
+        readable: list[str] = []
+        other: list[str] = []
+        for source in sorted(_walk(corpus)):
+            (readable if suffix(source) in READERS else other).append(source)
+        return readable, other
+
+
+def is_there(corpus: Path) -> bool:
+    """Whether there is anything of that name; CorpusError when that cannot be told."""
+    with _reached():
+        return corpus.exists()
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """A folder may list its names and let nobody at the files, and one above the corpus may let nobody through."""
+    try:
+        yield
+    except OSError as error:
         raise CorpusError(
-            f"There is no folder {corpus}; create it, put .txt, .pdf or other articles in it and run `qa index`."
-        )
-    readable: list[str] = []
-    other: list[str] = []
-    for source in sorted(_walk(corpus)):
-        (readable if suffix(source) in READERS else other).append(source)
-    return readable, other
+            f"{error.filename} cannot be reached ({error.strerror}); check its name and the permissions of the folders "
+            f"that it is in."
+        ) from error
 
 
 def suffix(source: str) -> str:
@@ -161,20 +181,31 @@ def _bytes(corpus: Path, source: str) -> bytes:
 
 
 def opened(corpus: Path, file: str) -> BinaryIO:
-    """A regular file, open for reading; CorpusError, naming it, when it is none or cannot be opened."""
+    """A regular file of the folder, open for reading; CorpusError, naming it, when it is none or cannot be opened."""
     try:
         file.encode("utf-8")
         # A pipe must not wait for its writer, and a name may have become one since it was scanned.
         handle = os.open(Path(corpus, file), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        try:
+            _check_opened(corpus, file, os.fstat(handle))
+        except BaseException:
             os.close(handle)
-            raise CorpusError(f"{file} is no regular file; remove it and index again.")
+            raise
         return os.fdopen(handle, "rb")
     except UnicodeEncodeError as error:
         raise CorpusError(f"{file!r} has a name that is not UTF-8; rename the file and index again.") from error
     except OSError as error:
         reason = error.strerror or error
         raise CorpusError(f"{file} cannot be read ({reason}); check its permissions and index again.") from error
+
+
+def _check_opened(corpus: Path, file: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise CorpusError(f"{file} is no regular file; remove it and index again.")
+    # Since it was scanned it, or a folder above it, may have become a link: what was opened must be what is here.
+    place = Path(os.path.realpath(Path(corpus, file)))
+    if not (place.is_relative_to(corpus.resolve()) and os.path.samestat(place.lstat(), status)):
+        raise CorpusError(f"{file} leads out of {corpus}; put the file itself there and index again.")
 
 
 @lru_cache(maxsize=4)

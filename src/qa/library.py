@@ -96,7 +96,7 @@ def shelf(corpus: Path, entries: Sequence[Entry]) -> list[Item]:
     A folder that is missing or empty has no articles; CorpusError when it is a file, or cannot be listed.
     """
     indexed = {entry.source: entry for entry in entries}
-    files = documents.scan(corpus)[0] if corpus.exists() else []
+    files = documents.scan(corpus)[0] if documents.is_there(corpus) else []
     here = [item for file in files for item in _in_file(corpus, file, indexed)]
     gone = [_item(indexed[source], "removed") for source in indexed.keys() - {item.source for item in here}]
     return sorted([*here, *gone], key=lambda item: item.source)

@@ -85,7 +85,8 @@ def _runs(text: str) -> Iterator[list[str]]:
         if word in LINKS and run and len(held) < 2 and (held or word != "the"):
             held.append(word)
         elif word[:1].isupper() and (run or fold(word) not in OPENERS):
-            run, held = [*run, *held, word], []
+            run += [*held, word]
+            held = []
         elif run:
             yield run
             run, held = [], []

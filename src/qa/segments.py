@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from qa.readers.plain import BYLINE, DATELINE, front_matter
 from qa.types import Document, Kind, Segment, Span
@@ -236,11 +236,13 @@ def _comments_start(lines: Sequence[Line], head: int) -> int:
     A heading alone does not make comments: a blog prints "3 Comments" above the story too. What follows must look like
     entries, two where no number of comments is given, or the story must already have been told.
     """
+    proses = (number for number, line in enumerate(lines) if number >= head and _is_prose(line))
+    second = next(islice(proses, 1, None), len(lines))
     for number in range(head + 1, len(lines)):
         opening = _opening(lines[number].text)
         if opening is None or opening == 0:
             continue
-        told = sum(_is_prose(line) for line in lines[head:number]) >= 2
+        told = second < number
         entries = _entries(lines[number + 1 : number + 12])
         if entries >= (1 if opening > 0 else 2) or (told and opening > 0):
             return number
@@ -326,7 +328,7 @@ def _label_comments(lines: Sequence[Line]) -> Iterator[Segment]:
     entry: Span | None = None
     for number, line in enumerate(lines):
         furniture = _is_furniture(line) or _opening(line.text) is not None or COMMENT_CONTROL.fullmatch(line.text)
-        opens = _is_entry(line, lines[number + 1 :]) and (bool(LISTED.fullmatch(line.text)) or not listed)
+        opens = _is_entry(line, lines[number + 1 : number + 2]) and (bool(LISTED.fullmatch(line.text)) or not listed)
         if entry and (furniture or opens):
             yield Segment(entry, "comment")
             entry = None

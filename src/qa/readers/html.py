@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from email import message_from_bytes
 from email.message import Message
+from functools import partial
 from typing import Any
 
 import trafilatura
@@ -22,11 +25,23 @@ INLINE = frozenset(
 SILENT = frozenset("head iframe math noscript object script style svg template".split())
 """Tags of which a browser shows no text, or no text of the page."""
 
+# A page must give the same date on every day. By themselves these libraries refuse what is later than today, complete
+# "2019-11" with the day that it is today, and take "12 Nov 27" for 1927 until it has come.
+LATEST = datetime(2099, 12, 31)
+dates: Any = importlib.import_module("htmldate.extractors")  # It does not type what is exchanged.
+dates.dateutil_parse = partial(dates.dateutil_parse, default=datetime(2000, 1, 1))
+dates.get_external_parser()._settings.RELATIVE_BASE = LATEST
+
+DATES = {"original_date": True, "extensive_search": True, "max_date": LATEST}
+"""How htmldate looks for a day: as trafilatura asks it to, but for the latest one."""
+
 
 def read(data: bytes) -> Extract:
     """The article of a page: title, body and comments, a paragraph each; then, labelled, what else the page says."""
     page = trafilatura.load_html(data) if data.strip() else None
-    found: Any = page is not None and trafilatura.bare_extraction(page, include_comments=True, with_metadata=True)
+    found: Any = page is not None and trafilatura.bare_extraction(
+        page, include_comments=True, with_metadata=True, date_extraction_params=DATES
+    )
     if not found or not (found.text or "").strip():
         raise CorpusError("has no article that can be told from its menus; save the page again with its text shown")
     title = on_one_line(found.title or "")

@@ -112,7 +112,7 @@ def _front_matter_values(text: str) -> Metadata:
     try:
         values = yaml.safe_load(block)
         plain = {str(key).lower(): _plain(value) for key, value in values.items()}
-    except (yaml.YAMLError, ValueError, RecursionError, AttributeError):
+    except (yaml.YAMLError, ValueError, LookupError, RecursionError, AttributeError):
         # "title: Harbour: the strike" is no YAML, and common all the same.
         plain = {key.lower(): value.strip("'\" ") for key, value in re.findall(r"(?m)^(\w+):[ \t]+(.*)$", block)}
     said = {key: plain[key] for key in ("title", "url", "author") if plain.get(key)}

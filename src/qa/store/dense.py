@@ -66,11 +66,14 @@ def save(path: Path, dense: DenseIndex) -> None:
     payload = faiss.serialize_index(dense.index).tobytes()
     header = {"stamp": dense.stamp, "rows": len(dense.keys), "sha256": hashlib.sha256(payload).hexdigest()}
     unfinished = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-    with unfinished.open("wb") as file:
-        file.write(json.dumps(header).encode() + b"\n" + payload)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(json.dumps(header).encode() + b"\n" + payload)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def tidy(path: Path) -> None:

@@ -130,7 +130,7 @@ class SqliteStore:
 
     def built(self) -> bool:
         """Whether there is an index, sound or not; a first build that runs, or was interrupted, has made none."""
-        if not self._path.exists() or self._beside("-journal").exists():
+        if not self._is_there() or self._beside("-journal").exists():
             return False
         with self._reading() as connection:
             return _tables(connection) > 0
@@ -216,7 +216,7 @@ class SqliteStore:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """A read-only connection inside a transaction; StoreError when there is no index, or it cannot be read."""
-        if not self._path.exists():
+        if not self._is_there():
             raise self._no_index()
         with self._guarded():
             with closing(self._connect("ro")) as connection:
@@ -234,9 +234,20 @@ class SqliteStore:
             yield from self._reading_still()
 
     def _is_read_only(self, error: sqlite3.OperationalError) -> bool:
-        """Whether a connection failed only because the log's index cannot be made, and there is no log to read."""
-        failed = _code(error) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        """Whether a connection failed only because the log's index cannot be made, and there is no log to read.
+
+        It cannot where the folder may not be written, and where the disk is full.
+        """
+        failed = _code(error) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)
         return failed and not (self._beside("-wal").exists() and self._beside("-wal").stat().st_size)
+
+    def _is_there(self) -> bool:
+        try:
+            return self._path.exists()
+        except OSError as error:
+            raise StoreError(
+                f"The index in {self.folder} cannot be used ({error.strerror}); check who may enter that folder."
+            ) from error
 
     def _beside(self, suffix: str) -> Path:
         return self._path.with_name(self._path.name + suffix)
