@@ -13,7 +13,7 @@ import qa
 from qa import Assistant, CorpusError, Filters, Passage, QAError, Quote, StoreError
 from qa.assistant import MAX_QUESTION
 from qa.confidence import CALIBRATION, Calibration, write_calibration
-from qa.store.sqlite import SqliteSnapshot
+from qa.store.snapshot import SqliteSnapshot
 from qa.types import NO_FILTERS
 from tests.conftest import CORPUS, Library, WordReranker
 from tests.test_documents import TEXTS

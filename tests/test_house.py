@@ -11,7 +11,8 @@ from tests.conftest import ROOT
 ORDER = [
     "types", "settings", "readers.plain", "readers.jsonl", "readers.html", "readers.pdf", "readers.docx", "readers",
     "readers.child", "readers.isolate", "documents", "segments", "chunks", "names", "copies", "bert", "models",
-    "store.content", "store.unfinished", "store.check", "store.dense", "store.sqlite", "store", "ingest",
+    "store.content", "store.unfinished", "store.check", "store.dense", "store.snapshot", "store.writer", "store.sqlite",
+    "store", "ingest",
     "spanish", "wording", "aims", "conversation", "search", "confidence", "answer",
     "assistant", "evaluate", "backup", "watch",
     "doctor", "library", "builds", "transcript", "suggest", "texts", "markup", "views",
@@ -67,7 +68,7 @@ def test_each_door_to_the_outside_is_used_by_one_module() -> None:
         "sentence_transformers": {"models"},
         "tiktoken": {"models"},
         "faiss": {"store.dense"},
-        "sqlite3": {"store.content", "store.check", "store.sqlite"},
+        "sqlite3": {"store.content", "store.check", "store.snapshot", "store.writer", "store.sqlite"},
         "sentencex": {"chunks"},
         "trafilatura": {"readers.html"},
         "pypdfium2": {"readers.pdf"},

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from qa import Entry, Passage
 from qa.store import open_store
-from qa.store.sqlite import lexical_query
+from qa.store.snapshot import lexical_query
 from qa.types import Kind, QAError, StoreError
 from tests.conftest import Library
 

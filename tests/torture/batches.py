@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from qa.store import sqlite
+from qa.store import writer
 from qa.store.sqlite import SqliteStore
 from tests.torture import states
 from tests.torture.disk import ACK
@@ -39,7 +39,7 @@ class CarelessStore(SqliteStore):
 
 def main(corpus: Path, store: SqliteStore, batches: int) -> None:
     """Some builds have a reader beside them, so that the log outlives them and is not written back whole."""
-    sqlite.LOG_PATIENCE = 1  # The readers will not leave.
+    writer.LOG_PATIENCE = 1  # The readers will not leave.
     acknowledged = os.open(store.folder / ACK, os.O_WRONLY | os.O_CREAT)
     with ExitStack() as readers:
         for number in range(1, batches + 1):

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from qa.store import open_store, sqlite
+from qa.store import open_store, writer
 from qa.types import QAError
 from tests.torture import states
 
@@ -79,7 +79,7 @@ class Result:
 
 def samples(folder: Path) -> dict[str, Sample]:
     """Folders with and without a log, of two indexes, each as a process that died would have left it."""
-    sqlite.LOG_PATIENCE = 1  # The readers will not leave.
+    writer.LOG_PATIENCE = 1  # The readers will not leave.
     found: dict[str, Sample] = {}
     for index, generations in {"index": ("first", "second", "third"), "other": ("other", "other second")}.items():
         corpus, store, logged = folder / index / "corpus", folder / index / "store", folder / index / "logged"

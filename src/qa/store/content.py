@@ -107,6 +107,11 @@ def vectors(connection: sqlite3.Connection, dimension: int) -> Vectors:
     return np.frombuffer(data, np.float32).reshape(-1, dimension)
 
 
+def sketches(connection: sqlite3.Connection) -> list[tuple[str, bytes]]:
+    """(source, sketch) of all documents, by source."""
+    return connection.execute("SELECT source, sketch FROM document ORDER BY source").fetchall()
+
+
 def content_digest(connection: sqlite3.Connection, manifest: Manifest) -> str:
     """SHA-256 over everything that builds put in, whatever the order in which they did."""
     whole = hashlib.sha256()
