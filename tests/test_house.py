@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import qa
@@ -23,12 +24,14 @@ ORDER = [
 PACKAGE = ROOT / "src" / "qa"
 
 
+@cache
 def modules() -> dict[str, Path]:
     names = {path: ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
     return {name.removesuffix("__init__").rstrip("."): path for path, name in names.items()}
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Every module that a file imports, at the top or inside a function."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -40,7 +43,7 @@ def imported(path: Path) -> set[str]:
             names = {f"{base}.{alias.name}" for alias in node.names}
             inner = {name for name in names if name.removeprefix("qa.") in modules()}
             found |= inner | ({base} if inner != names else set())
-    return found
+    return frozenset(found)
 
 
 def own(name: str) -> set[str]:

@@ -62,10 +62,10 @@ def test_a_question_has_the_vector_of_its_text_though_torch_is_not_asked(
     assert isinstance(packaged, PackagedEmbedder)
     exact = SentenceTransformerEmbedder(str(models.packaged_folder(models.MINILM)), bfloat16=False)
     odd = ["?", "¿Quién?", "e\u0301 😀 [SEP] [CLS] \x00", "boat " * 254, "boat " * 300, ""]
-    for text in [*texts[:60], *odd]:
+    for text in [*texts[:25], *odd]:
         assert np.abs(packaged.embed_question(text) - exact.embed([text])[0]).max() < 1e-6, text
     assert np.array_equal(packaged.embed(texts[:9]), embedder.embed(texts[:9]))
-    assert [packaged.count(text) for text in texts] == [embedder.count(text) for text in texts]
+    assert [packaged.count(text) for text in odd] == [embedder.count(text) for text in odd]
     for field in ("name", "dimension", "window", "weights"):
         assert getattr(packaged, field) == getattr(embedder, field)
 
