@@ -99,7 +99,7 @@ def ask(page: Any, question: str) -> None:
     """Type a question, send it, and wait until its answer or refusal stands there."""
     before = answers(page)
     page.fill("#question textarea", question)
-    page.keyboard.press("Enter")
+    page.press("#question textarea", "Enter")  # Wherever the focus is by now: an article that opens takes it.
     page.wait_for_function("n => document.querySelectorAll('#chat .answer, #chat .refusal').length > n", arg=before)
     ready(page)
 
