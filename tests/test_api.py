@@ -194,7 +194,7 @@ def test_a_document_that_is_not_there_is_not_found(client: TestClient) -> None:
 
 def test_without_an_index_it_is_not_available(library: Library) -> None:
     with opened(api.tools(library.assistant)) as client:
-        for path in ("ask?question=who", "retrieve?question=who", "document?source=a.txt"):
+        for path in ("ask?question=who", "retrieve?question=who", "document?source=a.txt", "verify_quote?text=who"):
             assert "run `qa index`" in refused(client.get(f"/api/{path}"), 503)
 
 
@@ -417,7 +417,7 @@ def test_so_many_are_worked_on_side_by_side_and_the_others_wait() -> None:
 
 def test_the_tools_have_names_and_words_for_a_model(goats: Library) -> None:
     tools = api.tools(goats.assistant)
-    assert [tool.__name__ for tool in tools] == ["retrieve", "ask", "document"]
+    assert [tool.__name__ for tool in tools] == ["retrieve", "ask", "document", "verify_quote"]
     for tool in tools:
         assert tool.__doc__
         for name in tool.__annotations__.keys() - {"return"}:
@@ -425,9 +425,8 @@ def test_the_tools_have_names_and_words_for_a_model(goats: Library) -> None:
 
 
 def test_a_model_reads_the_same_as_json(goats: Library) -> None:
-    for tool, sent in zip(
-        api.tools(goats.assistant), ({"question": GOATS}, {"question": GOATS}, {"source": "mill.md"}), strict=True
-    ):
+    every = ({"question": GOATS}, {"question": GOATS}, {"source": "mill.md"}, {"text": "forty goats"})
+    for tool, sent in zip(api.tools(goats.assistant), every, strict=True):
         told = api.as_text(tool)
         assert json.loads(told(**sent)) == json.loads(json.dumps(tool(**sent)))
         assert (told.__name__, told.__doc__) == (tool.__name__, tool.__doc__)
