@@ -307,7 +307,7 @@ def _answer(answer: Answer) -> str:
 
 def _verdict(verdict: Verdict) -> str:
     places = [_place(number, quote) for number, quote in enumerate(verdict.quotes, 1)]
-    return "\n".join([_wrapped(f"{verdict.found}: “{verdict.text}”"), *places])
+    return "\n".join([_wrapped(f"{verdict.found}: {verdict.text}"), *places])
 
 
 def _place(number: int, quote: Quote) -> str:

@@ -32,7 +32,10 @@ TELLING_WORDS = 4
 
 _MARKS = {"'": "‘’‚‛‹›′‵`´ʹʻʼʽ❛❜՚׳᾽᾿", '"': "“”„‟«»″‶ʺ〝〞〟❝❞⹂״「」『』", "-": "‐‑‒–—―−⁃˗⸺⸻⸗⸚⹀־֊᐀᠆゠⹝𐺭"}
 _DRESSED = str.maketrans({mark: plain for plain, marks in _MARKS.items() for mark in marks})
-"""Quotation marks, apostrophes and dashes of every kind; a wave dash says "about" as often as it joins, and stays."""
+"""Quotation marks, apostrophes and dashes of every kind become plain; a wave dash may say "about", and stays."""
+
+_QUOTATION_MARKS = _MARKS['"'] + '"‘‚‛‹›'
+"""What opens or closes a quotation and is no apostrophe."""
 
 _LONG_DASHES = frozenset("—―⸺⸻︱﹘")
 """Dashes that part two words where a hyphen would make them one."""
@@ -287,9 +290,12 @@ def _claims(text: str) -> list[str]:
         raise QAError(f"The quote has {len(text):,} characters; check at most {MAX_CHECKED:,} at once.")
     if not _needle(text):
         raise QAError("The quote is empty; type at least one word.")
-    sound = text.encode("utf-8", "replace").decode()  # One for one; the splitter takes nothing that is not Unicode.
-    parts = [part for part in (span.of(text) for span in sentences(sound)) if _needle(part)]
     whole = text.strip()
+    inner = whole.strip(_QUOTATION_MARKS + "'’").strip()
+    if any(mark in inner for mark in _QUOTATION_MARKS):
+        inner = whole  # They do not stand around all of it.
+    sound = inner.encode("utf-8", "replace").decode()  # One for one; the splitter takes nothing that is not Unicode.
+    parts = [part for part in (span.of(inner) for span in sentences(sound)) if _needle(part)]
     return [whole] if len(parts) < 2 else [whole, *parts]
 
 
