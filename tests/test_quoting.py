@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 import unicodedata
@@ -224,7 +225,8 @@ def test_every_place_is_within_the_text_and_says_the_same(quote: str, text: str,
             assert unicodedata.combining(behind[:1] or " ") == 0, "an accent is cut off"
             assert unicodedata.combining(text[span.start]) == 0 or not normalised(before).text
         if spans:
-            assert all(word in _rough(text) for word in _telling(needle)), "it would not be looked for"
+            rough = re.findall(r"[a-z0-9]+", _rough(text))
+            assert set(_telling(needle)) <= set(rough), "it would not be looked for"
 
 
 # --- the normal form --------------------------------------------------------------------------------------------------
@@ -427,6 +429,12 @@ def test_no_more_places_are_named_than_ten_in_order(library: Library) -> None:
     assert {source for source, _ in places} == {"1.txt", "2.txt", "3.txt"}
     (verdict,) = library.assistant.verify_quote("the ferry left with the goats", "3.txt")
     assert [quote.source for quote in verdict.quotes] == ["3.txt"] * 4
+
+
+def test_of_many_sentences_each_is_checked(goats: Library) -> None:
+    nothing = "".join(f"Nobody saw {number} goats. " for number in range(100))
+    found = goats.assistant.verify_quote(f"{nothing}The mayor of Holm did not meet him. {nothing}")
+    assert [verdict.found for verdict in found] == ["not found"] * 100 + ["exact"] + ["not found"] * 100
 
 
 def test_every_document_is_read_once(goats: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,9 @@ MAX_PLACES = 10
 TELLING_WORDS = 4
 """Words that a document must have before it is looked at closely; the longest ones are mostly in no other."""
 
+MANY = 30
+"""Sentences from which on it pays to gather the words of a document once rather than to look for each."""
+
 # --- what is the same -------------------------------------------------------------------------------------------------
 
 _MARKS = {"'": "‘’‚‛‹›′‵`´ʹʻʼʽ❛❜՚׳᾽᾿", '"': "“”„‟«»″‶ʺ〝〞〟❝❞⹂״「」『』", "-": "‐‑‒–—―−⁃˗⸺⸻⸗⸚⹀־֊᐀᠆゠⹝𐺭"}
@@ -313,7 +316,8 @@ def _places(snapshot: Snapshot, claims: Iterable[str], sources: Iterable[str]) -
             break
         document = snapshot.document(source)
         rough = _rough(document.text)
-        likely = [claim for claim in wanted if all(word in rough for word in telling[claim])]
+        words = frozenset(_PLAIN_WORD.findall(rough)) if len(wanted) > MANY else rough
+        likely = [claim for claim in wanted if all(word in words for word in telling[claim])]
         for claim, spans in _all_found({claim: needles[claim] for claim in likely}, document.text).items():
             free = MAX_PLACES - len(places[claim])
             places[claim] += [_quote(snapshot, document, span) for span in spans[:free]]
@@ -325,10 +329,14 @@ def _all_found(needles: Mapping[str, str], text: str) -> dict[str, list[Span]]:
     return {claim: list(islice(_found(needle, normal), MAX_PLACES)) for claim, needle in needles.items() if normal}
 
 
+_PLAIN_WORD = re.compile(r"[a-z0-9]+")
+_ANY_WORD = re.compile(r"[a-z0-9\x80-\U0010ffff]+")
+
+
 def _telling(needle: str) -> list[str]:
-    """The longest words of plain letters, which `_rough` has where the needle stands."""
-    words = re.findall(r"(?<![^\x00-\x7f])[a-z0-9]+(?![^\x00-\x7f])", needle)
-    return sorted(set(words), key=lambda word: (-len(word), word))[:TELLING_WORDS]
+    """The longest words of plain letters, which `_rough` has, as words, where the needle stands."""
+    words = {word for word in _ANY_WORD.findall(needle) if word.isascii()}
+    return sorted(words, key=lambda word: (-len(word), word))[:TELLING_WORDS]
 
 
 def _rough(text: str) -> str:
