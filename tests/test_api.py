@@ -185,6 +185,22 @@ def test_a_document_is_its_exact_text_with_its_labelled_parts(client: TestClient
     assert [part["kind"] for part in got["segments"]] == ["boilerplate", "body"]
 
 
+def test_a_verdict_is_that_of_the_assistant(client: TestClient, goats: Library) -> None:
+    text = "The ferry carried forty goats to the island on Monday, and it came back empty. No goat was eaten."
+    expected = json.loads(json.dumps([asdict(each) for each in goats.assistant.verify_quote(text)]))
+    assert [each["found"] for each in expected] == ["exact", "not found"]
+    assert client.get("/api/verify_quote", params={"text": text}).json() == {"verdicts": expected}
+    assert client.post("/api/verify_quote", json={"text": text}).json() == {"verdicts": expected}
+    asked = {"text": "‘The FERRY carried\n its wheel’", "source": "holm/ferry.txt"}
+    (verdict,) = client.post("/api/verify_quote", json=asked).json()["verdicts"]
+    assert (verdict["text"], verdict["found"]) == (asked["text"], "elsewhere")
+    (place,) = verdict["quotes"]
+    assert (place["source"], place["text"]) == ("mill.md", "the ferry carried its wheel")
+    assert MILL[place["start"] : place["end"]] == place["text"]
+    unknown = client.get("/api/verify_quote", params={"text": "goats", "source": "gone.txt"})
+    assert refused(unknown, 404).startswith("No document 'gone.txt' ")
+
+
 def test_a_document_that_is_not_there_is_not_found(client: TestClient) -> None:
     for source in ("gone.txt", "", "../mill.md", "/etc/passwd", "mill.md\x00", "MILL.MD"):
         sentence = refused(client.post("/api/document", json={"source": source}), 404)
@@ -194,7 +210,7 @@ def test_a_document_that_is_not_there_is_not_found(client: TestClient) -> None:
 
 def test_without_an_index_it_is_not_available(library: Library) -> None:
     with opened(api.tools(library.assistant)) as client:
-        for path in ("ask?question=who", "retrieve?question=who", "document?source=a.txt"):
+        for path in ("ask?question=who", "retrieve?question=who", "document?source=a.txt", "verify_quote?text=who"):
             assert "run `qa index`" in refused(client.get(f"/api/{path}"), 503)
 
 
@@ -239,6 +255,10 @@ def test_without_an_index_it_is_not_available(library: Library) -> None:
             {"question": "who", "outlets": ["nobody"]},
             "The index has no outlet 'nobody'; check how it is written, or run `qa index` to add what is new.",
         ),
+        ("verify_quote", {}, "The parameter 'text' is missing; send it."),
+        ("verify_quote", {"text": " …"}, "The quote is empty; type at least one word."),
+        ("verify_quote", {"text": "a " * 10_001}, "The quote has 20,002 characters; check at most 20,000 at once."),
+        ("verify_quote", {"text": "who", "k": 5}, "There is no parameter 'k'; use text, source."),
         ("ask", {"question": "who " * 501}, "The question has 2,003 characters; shorten it to at most 2,000."),
     ],
 )
@@ -268,6 +288,8 @@ WRONG = [
     ("retrieve", {"question": "who", "k": float("nan")}),
     ("document", {"source": ["mill.md", "holm/ferry.txt"]}),
     ("document", {"source": True}),
+    ("verify_quote", {"text": ["who", "what"]}),
+    ("verify_quote", {"text": "who", "source": None}),
 ]
 
 
@@ -417,7 +439,7 @@ def test_so_many_are_worked_on_side_by_side_and_the_others_wait() -> None:
 
 def test_the_tools_have_names_and_words_for_a_model(goats: Library) -> None:
     tools = api.tools(goats.assistant)
-    assert [tool.__name__ for tool in tools] == ["retrieve", "ask", "document"]
+    assert [tool.__name__ for tool in tools] == ["retrieve", "ask", "document", "verify_quote"]
     for tool in tools:
         assert tool.__doc__
         for name in tool.__annotations__.keys() - {"return"}:
@@ -425,9 +447,8 @@ def test_the_tools_have_names_and_words_for_a_model(goats: Library) -> None:
 
 
 def test_a_model_reads_the_same_as_json(goats: Library) -> None:
-    for tool, sent in zip(
-        api.tools(goats.assistant), ({"question": GOATS}, {"question": GOATS}, {"source": "mill.md"}), strict=True
-    ):
+    every = ({"question": GOATS}, {"question": GOATS}, {"source": "mill.md"}, {"text": "forty goats"})
+    for tool, sent in zip(api.tools(goats.assistant), every, strict=True):
         told = api.as_text(tool)
         assert json.loads(told(**sent)) == json.loads(json.dumps(tool(**sent)))
         assert (told.__name__, told.__doc__) == (tool.__name__, tool.__doc__)

@@ -69,6 +69,9 @@ def test_the_module_functions_take_the_store_and_answer_alike(assistant: Assista
     question = "Who rejected the offer?"
     assert qa.retrieve(question, k=3, store=corpus_store) == assistant.retrieve(question, k=3)
     assert qa.ask(question, store=corpus_store) == assistant.ask(question)
+    text, source = "a report about it in the wall street journal was true", "2025-05-04-no-us-troops.md"
+    assert qa.verify_quote(text, source, corpus_store) == assistant.verify_quote(text, source)
+    assert [verdict.found for verdict in assistant.verify_quote(text, source)] == ["exact"]
 
 
 def test_the_settings_name_the_default_store(corpus_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -349,6 +349,32 @@ def test_ask_and_retrieve_take_filters(corpus_store: Path) -> None:
     assert set() < set(re.findall(r"^    (\S+), characters", asked.stdout, re.M)) <= {*only[1::2]}
 
 
+def test_verify_says_of_every_sentence_whether_and_where_it_stands(tmp_path: Path, corpus_store: Path) -> None:
+    where = ("--store", corpus_store, "--document", "2025-05-04-no-us-troops.md")
+    offer = "“neither the territory nor the SOVEREIGNTY of Mexico”"
+    place = (
+        "[1] Sheinbaum turns down Trump's offer of US troops against the cartels, 2025-05-04\n"
+        "    2025-05-04-no-us-troops.md, characters 618-669\n"
+    )
+    done = qa("verify", offer, *where)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"exact: {offer}\n{place}", "")
+    done = qa("verify", offer, *where[:2], "--document", "2022-03-30-neutrality.md")
+    assert (done.returncode, done.stdout) == (0, f"elsewhere: {offer}\n{place}")
+    done = qa("verify", "Mexico must do still less, she added.  What of it?", *where)
+    assert done.returncode == 1
+    assert done.stdout == "not found: Mexico must do still less, she added.\n\nnot found: What of it?\n"
+
+
+def test_odd_quotes_are_said_in_a_sentence(tmp_path: Path, corpus_store: Path) -> None:
+    where = ("--store", corpus_store)
+    mended(qa("verify", "“”", *where), r"The quote is empty; type at least one word\.")
+    mended(qa("verify", "a" * 20_001, *where), r"The quote has 20,001 characters; check at most 20,000 at once\.")
+    mended(
+        qa("verify", "a", "--document", "b.md", *where), r"No document 'b\.md' is in the index; check its name, .*\."
+    )
+    mended(qa("verify", "a", folder=tmp_path), r"There is no index in vectorstore; run `qa index` to build one\.")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

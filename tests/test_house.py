@@ -11,7 +11,8 @@ from tests.conftest import ROOT
 
 ORDER = [
     "types", "settings", "readers.plain", "readers.jsonl", "readers.html", "readers.pdf", "readers.docx", "readers",
-    "readers.child", "readers.isolate", "documents", "segments", "chunks", "names", "copies", "bert", "models",
+    "readers.child", "readers.isolate", "documents", "segments", "chunks", "quoting", "names", "copies", "bert",
+    "models",
     "store.content", "store.unfinished", "store.check", "store.dense", "store.snapshot", "store.writer", "store.sqlite",
     "store", "ingest",
     "spanish", "wording", "aims", "conversation", "search", "confidence", "answer",
@@ -100,5 +101,5 @@ def test_nothing_runs_code_that_comes_with_data() -> None:
 
 def test_the_face_is_what_is_documented() -> None:
     assert sorted(qa.__all__) == qa.__all__
-    assert {"build_index", "retrieve", "ask", "Assistant"} <= set(qa.__all__)
+    assert {"build_index", "retrieve", "ask", "verify_quote", "Assistant"} <= set(qa.__all__)
     assert all(getattr(qa, name).__doc__ for name in qa.__all__)

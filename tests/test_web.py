@@ -613,10 +613,10 @@ def sound(page: Any, view: str) -> None:
 
 @pytest.mark.slow
 class TestService:
-    def test_three_tools_are_published_and_nothing_else(self, address: str) -> None:
+    def test_four_tools_are_published_and_nothing_else(self, address: str) -> None:
         with urllib.request.urlopen(f"{address}gradio_api/info", timeout=10) as reply:
             info = json.load(reply)
-        assert sorted(info["named_endpoints"]) == ["/ask", "/document", "/retrieve"]
+        assert sorted(info["named_endpoints"]) == ["/ask", "/document", "/retrieve", "/verify_quote"]
         assert info["unnamed_endpoints"] == {}
         for closed in ("monitoring", "monitoring/summary", "docs", "openapi.json"):
             with pytest.raises(HTTPError, match=r"40[34]"):
@@ -633,7 +633,7 @@ class TestService:
         readme = (ROOT / "README.md").read_text("utf-8")
         (block,) = re.findall(r"```console\n(\$ curl.*?)```", readme, re.S)
         calls = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.M)
-        assert len(calls) == 3
+        assert len(calls) == 4
         for command, printed in calls:
             there = command.replace("http://127.0.0.1:7860/", address)
             done = subprocess.run(["bash", "-c", there], capture_output=True, text=True, check=True)
@@ -642,7 +642,7 @@ class TestService:
     def test_mcp(self, address: str) -> None:
         with ThreadPoolExecutor() as threads:  # Playwright has an event loop running in ours.
             tools, answer = threads.submit(asyncio.run, over_mcp(f"{address}gradio_api/mcp/")).result(60)
-        assert sorted(tools) == ["ask", "document", "retrieve"]
+        assert sorted(tools) == ["ask", "document", "retrieve", "verify_quote"]
         assert answer["answered"]
         assert "56 grenade launchers" in answer["quotes"][0]["text"]
 

@@ -1,7 +1,7 @@
 """Verbatim: ask a folder of articles, get sentences quoted from a named place in a named file.
 
-In the order of the flow: `build_index` reads a folder, `retrieve` finds passages, `ask` answers with quotes, and
-`Assistant.open` does the last two for many questions.
+In the order of the flow: `build_index` reads a folder, `retrieve` finds passages, `ask` answers with quotes,
+`verify_quote` says whether a quote stands in an article, and `Assistant.open` does the last three many times.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from qa.types import (
     Ranks,
     Span,
     StoreError,
+    Verdict,
 )
 
 __all__ = [
@@ -47,9 +48,11 @@ __all__ = [
     "Settings",
     "Span",
     "StoreError",
+    "Verdict",
     "ask",
     "build_index",
     "retrieve",
+    "verify_quote",
 ]
 
 
@@ -79,6 +82,15 @@ def ask(
     Only documents that pass the `filters` are asked; QAError when none passes.
     """
     return _assistant(store).ask(question, history, include_comments, filters)
+
+
+def verify_quote(text: str, source: str = "", store: str | Path | None = None) -> list[Verdict]:
+    """Whether a text stands in the articles of an index word for word, as it is or sentence by sentence, and where.
+
+    With `source`, "exact" is what stands in that document. QAError when the text is empty, longer than 20,000
+    characters or when there is no such document.
+    """
+    return _assistant(store).verify_quote(text, source)
 
 
 def _assistant(store: str | Path | None) -> Assistant:

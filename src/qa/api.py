@@ -1,4 +1,4 @@
-"""The page as a service: `retrieve`, `ask` and `document`, as REST and as tools of an MCP server.
+"""The page as a service: `retrieve`, `ask`, `document` and `verify_quote`, as REST and as tools of an MCP server.
 
 The functions are the tools; their docstrings are what a model reads. They take and give what JSON holds.
 """
@@ -29,7 +29,7 @@ Tool = Callable[..., dict[str, Any]]
 
 
 def tools(assistant: Assistant) -> list[Tool]:
-    """The three functions over an opened index."""
+    """The four functions over an opened index."""
 
     def retrieve(
         question: str,
@@ -93,7 +93,22 @@ def tools(assistant: Assistant) -> list[Tool]:
         segments = [{"kind": part.kind, "start": part.span.start, "end": part.span.end} for part in parts]
         return {**asdict(found), "segments": segments}
 
-    return [retrieve, ask, document]
+    def verify_quote(text: str, source: str = "") -> dict[str, Any]:
+        """Check whether a quote stands in the articles word for word, and where.
+
+        Quotation marks, dashes, blanks and capitals may differ; a quote with another word, number or "not" is "not
+        found". A text that does not stand there as one is checked sentence by sentence. "exact" is found in the source,
+        or in any article when none is given; "elsewhere" is found in other articles only. The quotes of a verdict are
+        verbatim: characters start to end of the file named as source.
+
+        Args:
+            text: The quote, at most 20,000 characters.
+            source: The file that is said to have it, as a quote or a passage names it.
+
+        """
+        return {"verdicts": [asdict(verdict) for verdict in assistant.verify_quote(text, source)]}
+
+    return [retrieve, ask, document, verify_quote]
 
 
 def _passage(passage: Passage) -> dict[str, Any]:

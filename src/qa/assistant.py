@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qa import answer as answers
-from qa import ingest, models, search
+from qa import ingest, models, quoting, search
 from qa.aims import aim_of, topic
 from qa.confidence import CALIBRATION, Calibration, read_calibration
 from qa.conversation import Message, standalone
@@ -33,6 +33,7 @@ from qa.types import (
     Span,
     Store,
     StoreError,
+    Verdict,
 )
 from qa.wording import worded
 
@@ -129,6 +130,16 @@ class Assistant:
         if self._embedder.count(question) > self._embedder.window:
             raise QAError(f"The question is longer than the {self._embedder.window} tokens that are read; shorten it.")
         return question
+
+    def verify_quote(self, text: str, source: str = "") -> list[Verdict]:
+        """Whether a text stands in the articles word for word: one verdict for it as it is, else one a sentence.
+
+        Differences of quotation marks, dashes, blanks, line ends and capitals do not count, nothing else is let pass.
+        With `source`, "exact" is what stands in that document. QAError when the text is empty, longer than 20,000
+        characters or when there is no such document.
+        """
+        with self._store.snapshot() as snapshot:
+            return quoting.verify(snapshot, text, source)
 
     def document(self, source: str) -> Document:
         """An indexed document with its exact text; StoreError if there is none of that name."""

@@ -1,4 +1,4 @@
-"""The terminal: `qa index | ask | retrieve | chat | eval | doctor | export | import`.
+"""The terminal: `qa index | ask | retrieve | verify | chat | eval | doctor | export | import`.
 
 What a person can mend ends with exit code 2.
 """
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from qa.settings import Settings
-from qa.types import Answer, BuildReport, Filters, Passage, Progress, QAError, Quote, StoreError, counted
+from qa.types import Answer, BuildReport, Filters, Passage, Progress, QAError, Quote, StoreError, Verdict, counted
 
 if TYPE_CHECKING:
     from qa.ingest import Plan
@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     retrieve.add_argument("-k", type=int, default=5, help="how many (default: %(default)s)")
     retrieve.add_argument("--comments", action="store_true", help="search readers' comments too")
     _add_filters(retrieve)
+    verify = command("verify", _verify, "Say whether a quote stands in the articles, word for word, and where.")
+    verify.add_argument("text", help="the quote; exit code 1 says that a sentence of it was not found")
+    verify.add_argument("--document", default="", metavar="FILE", help="the article that is said to have it")
     chat = command("chat", _chat, "Serve the chat page.")
     chat.add_argument("--corpus", type=Path, help="the folder of articles that 'rebuild index' reads")
     chat.add_argument("--port", help="the port of the page")
@@ -189,6 +192,16 @@ def _retrieve(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _verify(options: argparse.Namespace, settings: Settings) -> int:
+    from qa import quoting
+    from qa.store import open_store
+
+    with open_store(settings.store).snapshot() as snapshot:  # No weights are needed for it.
+        verdicts = quoting.verify(snapshot, options.text, options.document)
+    print("\n\n".join(map(_verdict, verdicts)))
+    return 1 if any(verdict.found == "not found" for verdict in verdicts) else 0
+
+
 def _chat(options: argparse.Namespace, settings: Settings) -> int:
     from qa.web import serve
 
@@ -290,6 +303,11 @@ def _answer(answer: Answer) -> str:
     body = [_wrapped(line) for line in (*head, *quotes)]
     places = [_place(number, quote) for number, quote in enumerate(answer.quotes, 1)]
     return "\n\n".join([*body, "\n".join(places)])
+
+
+def _verdict(verdict: Verdict) -> str:
+    places = [_place(number, quote) for number, quote in enumerate(verdict.quotes, 1)]
+    return "\n".join([_wrapped(f"{verdict.found}: {verdict.text}"), *places])
 
 
 def _place(number: int, quote: Quote) -> str:

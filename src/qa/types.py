@@ -303,6 +303,20 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a sentence stands in the articles, word for word, and where.
+
+    `text` is the sentence that was checked, as given. `found` is "exact" when it stands in the document that was named
+    (in any, where none was), "elsewhere" when only in other documents. `quotes` are its places in the spelling of the
+    articles, by source and position, at most ten; the kind of one is that of the segment it begins in.
+    """
+
+    text: str
+    found: Literal["exact", "elsewhere", "not found"]
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the corpus says to a question.
 
