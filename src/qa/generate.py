@@ -94,6 +94,7 @@ def stream(
     Nothing is tried twice: a server that refuses now does so half a second later, and one that broke off may have been
     paid for already. A person who reads the sentence decides.
     """
+    _import()
     if stopped():
         return
     call = _Call(endpoint, messages, max_tokens)
@@ -110,13 +111,18 @@ def stream(
 
 def probe(endpoint: Endpoint) -> str:
     """How soon and how fast the model answers, in a sentence; ModelError when it does not."""
-    with suppress(ImportError):  # `stream` will say it.
-        importlib.import_module("openai")  # Else the server's time would include half a second of ours.
+    _import()
     began = time.monotonic()
     times = [time.monotonic() for _ in stream(endpoint, PROBE, PROBE_TOKENS)]
     lasted = times[-1] - times[0]
     speed = f" ({(len(times) - 1) / lasted:.0f} tokens a second)" if len(times) >= PROBE_FEW and lasted else ""
     return f"{endpoint.model} at {endpoint.url} answers in {times[0] - began:.1f} s{speed}"
+
+
+def _import() -> None:
+    """Load the library before any time is taken: it needs half a second, for which no server can be blamed."""
+    with suppress(ImportError):  # The call will say it.
+        importlib.import_module("openai.resources.chat")
 
 
 def _next(call: _Call, seconds: float, late: str, stopped: Callable[[], bool]) -> str | None:
