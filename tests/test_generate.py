@@ -438,6 +438,15 @@ def test_what_is_too_slow_is_left(name: str) -> None:
     assert no_thread_is_left()
 
 
+def test_a_stop_while_it_is_still_connecting_closes_what_is_then_connected() -> None:
+    with scripted(hangs(head=False)) as server:
+        call = generate._Call(server.endpoint, MESSAGES, 50)
+        call.close()
+        call.start()
+        assert isinstance(call.said.get(timeout=SOON), ModelError)
+    assert no_thread_is_left()
+
+
 def test_what_is_stopped_before_it_begins_or_never_read_is_never_sent() -> None:
     with scripted("Ann.") as server:
         assert list(stream(server.endpoint, MESSAGES, 50, stopped=lambda: True)) == []
