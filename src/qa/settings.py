@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from qa.types import QAError
 
@@ -36,6 +37,12 @@ class Settings:
     """The address that the page is served on; any but this machine's own needs `auth`."""
     auth: str = field(default="", repr=False)
     """"name:password", asked of everybody who opens the page or calls it; "" asks nobody."""
+    llm_url: str = ""
+    """Where an OpenAI-compatible server listens, such as http://127.0.0.1:8080/v1; "" does without a language model."""
+    llm_model: str = ""
+    """The name by which that server knows the language model."""
+    llm_key: str = field(default="", repr=False)
+    """The key that it asks for; "" sends none."""
 
     @property
     def local(self) -> bool:
@@ -57,7 +64,10 @@ class Settings:
             if value := environ.get(f"QA_{name.upper()}"):
                 values[name] = value
         values |= {name: value for name, value in given.items() if value is not None}
-        return replace(cls(), **{name: _typed(name, value) for name, value in values.items()})
+        settings = replace(cls(), **{name: _typed(name, value) for name, value in values.items()})
+        if settings.llm_url and not settings.llm_model:
+            raise QAError("QA_LLM_URL names a server and no model on it; set QA_LLM_MODEL too, or unset QA_LLM_URL.")
+        return settings
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -82,7 +92,26 @@ def _typed(name: str, value: Any) -> Any:
         return int(value)
     if name == "auth" and str(value) and not re.fullmatch("[^:]+:.{8,}", str(value)):
         raise QAError("QA_AUTH is not a name, a colon and a password of 8 characters or more; set it so, or unset it.")
+    if name == "llm_url" and str(value):
+        return _address(str(value))
+    if name == "llm_key" and not re.fullmatch("[!-~]*", str(value)):
+        raise QAError("QA_LLM_KEY holds a character that no key has, such as a space; copy it anew, or unset it.")
     return str(value)
+
+
+def _address(url: str) -> str:
+    """The address without a slash at its end; one that could hold a password is not taken, as addresses are shown."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not re.fullmatch("[!-~]+", url) or set(url) & set("@?#"):
+        raise QAError(
+            "QA_LLM_URL is not an http or https address without password or query, such as http://127.0.0.1:8080/v1; "
+            "set it so, or unset it."
+        )
+    return url.rstrip("/")
 
 
 def _expanded(name: str, path: str) -> Path:

@@ -7,7 +7,7 @@ The error tree; every message is one sentence that ends with what to do:
     QAError
      ├─ CorpusError   the folder of articles cannot be read
      ├─ StoreError    the index is missing, foreign, damaged or busy
-     └─ ModelError    weights are missing or not the ones that are pinned
+     └─ ModelError    weights are missing or not the ones that are pinned; a language model does not answer
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class StoreError(QAError):
 
 
 class ModelError(QAError):
-    """The weights cannot be used."""
+    """The weights, or a language model, cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
