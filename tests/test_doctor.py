@@ -224,3 +224,12 @@ def test_an_index_by_another_embedder_is_not_mended_with_this_one(mending: Libra
     mending.embedder.weights = "words-2"
     with pytest.raises(StoreError, match=r"was built with words; run `qa index` to build it anew\.$"):
         ingest.mend(mending.store, mending.embedder)
+
+
+def test_a_build_over_a_passage_that_is_no_text_any_more_says_so(mending: Library) -> None:
+    sql("UPDATE chunk SET text = x'37'", "DELETE FROM vector")(mending)
+    mending.write("c.txt", "Carl's canal\n\nThe canal froze on the second of January.\n")
+    with pytest.raises(
+        StoreError, match=r"is damaged \(its passages are not what was written\); run `qa doctor --repair`"
+    ):
+        mending.build()

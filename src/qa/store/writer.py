@@ -163,6 +163,8 @@ class SqliteWriter:
         )
         found: dict[bytes, str] = {}
         for source, number, kind, first, last, text, title, date, key in rows:
+            if not type(text) is type(title) is str:  # A damaged cell may hold anything.
+                raise sqlite3.DatabaseError("its passages are not what was written")
             found[key] = Chunk(source, number, Span(first, last), text, kind, title, date).context
         if found:
             unfinished.begin(self._unfinished, embedder.weights, embedder.dimension, kept)
