@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +62,15 @@ class WordReranker:
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         asked = set(re.findall(r"\w+", question.lower()))
         return [12 * len(asked & set(re.findall(r"\w+", text.lower()))) / len(asked) - 6 for text in texts]
+
+
+def spoilt(good: bytes, chance: random.Random, cuts: float) -> bytes:
+    """Bytes with one bit turned, or, for this share of them, with their end cut off."""
+    if chance.random() < cuts:
+        return good[: chance.randrange(len(good))]
+    bad = bytearray(good)
+    bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
+    return bytes(bad)
 
 
 def words(text: str) -> int:

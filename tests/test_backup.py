@@ -13,7 +13,7 @@ from qa.confidence import CALIBRATION, read_calibration, write_calibration
 from qa.evaluate import FEEDBACK, Case, append_case, read_cases
 from qa.store import open_store
 from qa.types import QAError, StoreError
-from tests.conftest import Library
+from tests.conftest import Library, spoilt
 from tests.test_ingest import ANN, BOB, content
 
 
@@ -116,12 +116,7 @@ def test_a_damaged_archive_is_refused_and_the_old_index_stays(tmp_path: Path) ->
     chance = random.Random(8)
     refused = harmless = 0
     for _ in range(60):
-        bad = bytearray(good)
-        if chance.random() < 0.3:
-            bad = bad[: chance.randrange(len(bad))]
-        else:
-            bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
-        file.write_bytes(bad)
+        file.write_bytes(spoilt(good, chance, cuts=0.3))
         try:
             backup.load(file, there.store_folder, overwrite=True)
         except QAError as error:

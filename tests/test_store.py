@@ -16,7 +16,7 @@ from qa import Entry, Passage
 from qa.store import open_store
 from qa.store.snapshot import lexical_query
 from qa.types import Kind, QAError, StoreError
-from tests.conftest import Library
+from tests.conftest import Library, spoilt
 
 STORY = "A ferry\n\nThe ferry number {n} left at noon on Monday. It carried {n} goats.\n"
 
@@ -175,12 +175,7 @@ def test_a_damaged_database_is_refused_or_answers_the_same(library: Library) -> 
     chance = random.Random(5)
     refused = unharmed = 0
     for _ in range(120):
-        bad = bytearray(good)
-        if chance.random() < 0.2:
-            bad = bad[: chance.randrange(len(bad))]
-        else:
-            bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
-        path.write_bytes(bad)
+        path.write_bytes(spoilt(good, chance, cuts=0.2))
         library.store = open_store(library.store_folder)
         try:
             found = answers(library)

@@ -12,6 +12,7 @@ from qa import ingest, models, quoting, search
 from qa.aims import aim_of, topic
 from qa.confidence import CALIBRATION, Calibration, read_calibration
 from qa.conversation import Message, standalone
+from qa.segments import part_at
 from qa.settings import Settings
 from qa.store import open_store
 from qa.types import (
@@ -201,10 +202,8 @@ def _none_admitted(filters: Filters, entries: Sequence[Entry]) -> QAError:
 
 def _around(snapshot: Snapshot, passage: Passage) -> tuple[Document, Span]:
     """A passage's document, and the segment that the passage stands in."""
-    inside = [
-        part.span for part in snapshot.segments(passage.source) if part.span.start <= passage.start < part.span.end
-    ]
-    return snapshot.document(passage.source), inside[0]
+    part = part_at(snapshot.segments(passage.source), passage.start)
+    return snapshot.document(passage.source), part.span if part else passage.chunk.span
 
 
 def build_index(

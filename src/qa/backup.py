@@ -71,14 +71,13 @@ def load(file: Path, store: Path, overwrite: bool = False) -> Manifest:
     with _scratch(store, store) as folder:
         names = _unpack(file, folder)
         try:
-            there.adopt(folder / INDEX)
+            manifest = there.adopt(folder / INDEX)
         except StoreError as error:
             raise StoreError(f"{file} was not imported. {error}") from error
         for name in names:
             _settle(folder / name)
             (folder / name).replace(store / name)
-    with there.snapshot() as snapshot:
-        return snapshot.manifest
+    return manifest
 
 
 def _unpack(file: Path, folder: Path) -> list[str]:

@@ -79,7 +79,7 @@ def build(
         touched = {*plan.added, *plan.changed} - failed.keys()
         if before is None or touched or plan.changed or plan.removed:
             writer.commit(_manifest(embedder, before.generation + 1 if before else 1))
-        total, sketches = writer.count(), writer.sketches()
+        total, sketches = writer.count(), writer.sketches() if touched else []
     return BuildReport(
         added=tuple(source for source in plan.added if source not in failed),
         changed=tuple(source for source in plan.changed if source not in failed),

@@ -13,7 +13,7 @@ from itertools import pairwise
 from qa.builds import CANCELLED, BuildState
 from qa.ingest import Plan
 from qa.library import Item
-from qa.segments import comment_author
+from qa.segments import comment_author, part_at
 from qa.texts import Words
 from qa.transcript import Turn, isolated, reference
 from qa.types import BuildReport, Document, Filters, Kind, Quote, Segment, Span
@@ -174,7 +174,7 @@ def _tools(document: Document, parts: Sequence[Segment], marks: Sequence[Span], 
 
 
 def _quote_at(document: Document, parts: Sequence[Segment], mark: Span) -> Quote:
-    part = next((p for p in parts if p.span.start <= mark.start < p.span.end), Segment(mark, "body"))
+    part = part_at(parts, mark.start) or Segment(mark, "body")
     comment = part.kind == "comment"
     author = comment_author(part.span.of(document.text)) if comment else document.author
     place = (mark.of(document.text), document.source, mark.start, mark.end)

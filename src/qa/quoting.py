@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import islice
 
 from qa.chunks import sentences
-from qa.segments import comment_author
+from qa.segments import comment_author, part_at
 from qa.types import Document, QAError, Quote, Segment, Snapshot, Span, Verdict
 
 MAX_CHECKED = 20_000
@@ -354,8 +354,7 @@ def _may_be_plain(char: str) -> bool:
 
 def _quote(snapshot: Snapshot, document: Document, span: Span) -> Quote:
     """A place as a quote of what it begins in."""
-    inside = [part for part in snapshot.segments(document.source) if part.span.start <= span.start < part.span.end]
-    part = inside[0] if inside else Segment(span, "body")
+    part = part_at(snapshot.segments(document.source), span.start) or Segment(span, "body")
     author = comment_author(part.span.of(document.text)) if part.kind == "comment" else ""
     place = (span.of(document.text), document.source, span.start, span.end)
     return Quote(*place, document.title, document.date, part.kind, author, document.page(span.start))

@@ -266,6 +266,11 @@ def _opening(text: str) -> int | None:
     return -1 if COMMENT_BUTTON.fullmatch(text) else None
 
 
+def part_at(parts: Sequence[Segment], at: int) -> Segment | None:
+    """The part that a character stands in; None between parts."""
+    return next((part for part in parts if part.span.start <= at < part.span.end), None)
+
+
 def comment_author(comment: str) -> str:
     """The line of a comment that names its writer, without its number; "" where there is none."""
     first, _, rest = comment.partition("\n")

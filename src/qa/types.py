@@ -531,5 +531,5 @@ class Store(Protocol):
     def copy_to(self, path: Path) -> None:
         """Write the newest generation, checked, into a new file that `adopt` takes; OSError when it cannot be."""
 
-    def adopt(self, path: Path) -> None:
+    def adopt(self, path: Path) -> Manifest:
         """Make what `copy_to` wrote the index, whole or not at all; StoreError when it is damaged or not ours."""

@@ -16,15 +16,20 @@ UNIT = 1e-3
 """How far from one a vector's length may be; rounding leaves 1e-6."""
 
 
+def said(error: BaseException) -> str:
+    """What an error says on one short line: some repeat the text that they stumble over."""
+    return shorten(str(error), 80, placeholder=" …")
+
+
 def faults(connection: sqlite3.Connection) -> Iterator[Fault]:
     """What is wrong, the worst first; nothing when all is as builds left it."""
     try:
-        yield from (Fault(said) for (said,) in connection.execute("PRAGMA integrity_check") if said != "ok")
+        yield from (Fault(found) for (found,) in connection.execute("PRAGMA integrity_check") if found != "ok")
         manifest, digests = content.read_manifest(connection)
         content.check_texts(connection, manifest, digests)
         yield from _misplaced(connection)
     except (sqlite3.DatabaseError, UnicodeDecodeError, ValueError) as error:
-        yield Fault(shorten(str(error), 80, placeholder=" …"))
+        yield Fault(said(error))
         return
     try:
         content.check_lexical(connection, digests)

@@ -14,17 +14,12 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from textwrap import shorten
 
 from qa.store import content, dense, unfinished
-from qa.store.check import faults
+from qa.store.check import faults, said
 from qa.store.snapshot import Loaded, SqliteSnapshot
 from qa.store.writer import APPLICATION_ID, FORMAT, SqliteWriter, empty_log, save_dense
-from qa.types import (
-    Fault,
-    Manifest,
-    StoreError,
-)
+from qa.types import Fault, Manifest, StoreError
 
 READ_PATIENCE = 10.0
 """Seconds that a question waits where it may not read: while the log is taken away, or recovered after a build died."""
@@ -95,7 +90,7 @@ class SqliteStore:
                 return list(faults(connection)) or list(self._dense_faults(connection))
         except StoreError as error:
             if error.__cause__ and _is_damage(error.__cause__):  # Not even that much could be read.
-                return [Fault(_said(error.__cause__))]
+                return [Fault(said(error.__cause__))]
             raise
 
     def set_aside(self) -> Path:
@@ -128,7 +123,7 @@ class SqliteStore:
             connection.execute("VACUUM INTO ?", (str(path),))
         _check_copy(path)
 
-    def adopt(self, path: Path) -> None:
+    def adopt(self, path: Path) -> Manifest:
         """Make what `copy_to` wrote the index, whole or not at all; StoreError when it is damaged or not ours."""
         manifest, digests = _check_copy(path)
 
@@ -140,6 +135,7 @@ class SqliteStore:
             source.backup(connection, pages=COPY_PAGES, progress=step, sleep=0)
             empty_log(connection)
             save_dense(self._dense_path, _dense_of(connection, manifest, digests["content"]))
+        return manifest
 
     # --- connections ---
 
@@ -221,7 +217,7 @@ class SqliteStore:
                 raise StoreError(_busy(self.folder)) from error
             if _is_damage(error):
                 raise StoreError(
-                    f"The index in {self.folder} is damaged ({_said(error)}); run `qa doctor --repair`."
+                    f"The index in {self.folder} is damaged ({said(error)}); run `qa doctor --repair`."
                 ) from error
             raise StoreError(
                 f"The index in {self.folder} cannot be used ({error}); check that the folder can be written, that the "
@@ -278,11 +274,6 @@ def _open(path: Path, how: str, patience: float) -> sqlite3.Connection:
 def _code(error: BaseException) -> int:
     """SQLite's primary result code; 0 for an error that is not SQLite's."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _said(error: BaseException) -> str:
-    """What an error says on one short line: some repeat the text that they stumble over."""
-    return shorten(str(error), 80, placeholder=" …")
 
 
 def _is_damage(error: BaseException) -> bool:
