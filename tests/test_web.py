@@ -247,7 +247,9 @@ class TestAsking:
         ask(page, SEIZED)
         ask(page, TROOPS)
         page.click("#chat button[aria-label='Retry']")
-        page.wait_for_function("document.querySelector('#question .submit-button')?.innerText === 'Ask'")
+        page.wait_for_selector("#question .stop-button")  # The button says "Ask" until it is asked again, too.
+        ready(page)
+        page.wait_for_function("document.querySelectorAll('#chat .answer').length == 2")
         assert answers(page) == 2
         page.click("#chat button[aria-label='Undo']")
         page.wait_for_function("document.querySelectorAll('#chat .answer').length == 1")
