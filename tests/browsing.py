@@ -104,6 +104,16 @@ def ask(page: Any, question: str) -> None:
     ready(page)
 
 
+def enter(page: Any, field: str, text: str) -> None:
+    """Type into a field as people do, key by key, and press Enter in it. A text that is put in whole may not yet be the
+    field's value for Gradio when Enter follows at once.
+    """
+    box = page.locator(f"{field} :is(input, textarea)")
+    box.click()
+    box.press_sequentially(text)
+    box.press("Enter")
+
+
 def answers(page: Any) -> int:
     return int(page.locator("#chat .answer, #chat .refusal").count())
 

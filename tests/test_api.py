@@ -112,6 +112,9 @@ def test_an_answer_is_that_of_the_assistant(client: TestClient, goats: Library) 
         "answered": answer.answered,
         "confidence": answer.confidence,
         "quotes": [asdict(quote) for quote in answer.quotes],
+        "statements": [],
+        "model": "",
+        "note": "",
     }
     assert expected["quotes"]
     assert client.get("/api/ask", params={"question": GOATS}).json() == expected

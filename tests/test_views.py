@@ -56,7 +56,7 @@ def asked(assistant: Assistant, *questions: str) -> tuple[Turn, ...]:
     """The conversation of these questions."""
     turns: tuple[Turn, ...] = ()
     for question in questions:
-        turns = (*turns, views.answered(assistant, question, turns, False, NO_FILTERS))
+        turns = (*turns, *views.answered(assistant, question, turns, False, NO_FILTERS))
     return turns
 
 
@@ -103,21 +103,21 @@ def test_what_becomes_of_a_question_is_what_the_assistant_says(assistant: Assist
     assert turn.digests == {quote.source: assistant.document(quote.source).digest for quote in answer.quotes}
     assert [reason.ranks for reason in turn.reasons] == [passage.ranks for passage in answer.passages[:6]]
     assert turn.suggested
-    assert views.answered(assistant, TROOPS, (), False, NO_FILTERS) == turn
+    assert list(views.answered(assistant, TROOPS, (), False, NO_FILTERS)) == [turn]
     assert from_plain(to_plain([turn])) == (turn,)
 
 
 def test_a_question_is_asked_under_what_was_chosen(ferry: Library) -> None:
     question = "Who saw seals from the deck of the ferry?"
-    among_comments = views.answered(ferry.assistant, question, (), True, NO_FILTERS)
+    (among_comments,) = views.answered(ferry.assistant, question, (), True, NO_FILTERS)
     assert among_comments.comments
     assert among_comments.quotes[0].kind == "comment"
     assert among_comments.quotes[0].author == "Carla Voss"
-    without = views.answered(ferry.assistant, question, (), False, NO_FILTERS)
+    (without,) = views.answered(ferry.assistant, question, (), False, NO_FILTERS)
     assert not without.comments
     assert {quote.kind for quote in without.quotes} == {"body"}
     only = Filters(documents=("mill.txt",))
-    filtered = views.answered(ferry.assistant, question, (), False, only)
+    (filtered,) = views.answered(ferry.assistant, question, (), False, only)
     assert filtered.filters == only
     assert {quote.source for quote in filtered.quotes} == {"mill.txt"}
 
@@ -129,10 +129,10 @@ def test_a_follow_up_shows_its_standalone_form_unless_it_is_asked_alone(assistan
     assert views.searched([first, second]) == "And what did Claudia Sheinbaum offer instead? (rejected US troops)"
     assert "stays within its own borders" in second.quotes[0].text
     edited = "What does Sheinbaum offer Trump?"
-    alone = views.answered(assistant, edited, [first, second], False, NO_FILTERS, alone=True)
+    (alone,) = views.answered(assistant, edited, [first, second], False, NO_FILTERS, alone=True)
     assert views.searched([first, second, alone]) == ""
     assert (alone.asked, alone.searched) == (edited, edited)
-    bare = views.answered(assistant, "And what did she offer instead?", [first], False, NO_FILTERS, alone=True)
+    (bare,) = views.answered(assistant, "And what did she offer instead?", [first], False, NO_FILTERS, alone=True)
     assert bare.searched == bare.asked
 
 
@@ -146,7 +146,7 @@ def test_a_follow_up_shows_its_standalone_form_unless_it_is_asked_alone(assistan
 )
 def test_what_cannot_be_asked_is_said(ferry: Library, typed: str, filters: Filters, sentence: str) -> None:
     with pytest.raises(QAError) as raised:
-        views.answered(ferry.assistant, typed, (), False, filters)
+        list(views.answered(ferry.assistant, typed, (), False, filters))
     assert str(raised.value).startswith(sentence)
 
 

@@ -28,7 +28,7 @@ from qa import Assistant, QAError
 from qa.evaluate import read_cases
 from qa.settings import Settings
 from qa.web import _check_port, launch_options, serve
-from tests.browsing import answers, ask, can_cut_the_network, chromium, free_port, ready, served, tab, visiting
+from tests.browsing import answers, ask, can_cut_the_network, chromium, enter, free_port, ready, served, tab, visiting
 from tests.conftest import CORPUS, ROOT
 
 FERRY = """The ferry to Holm sails again
@@ -509,8 +509,7 @@ class TestHistory:
 class TestFilters:
     def test_they_are_shown_as_chips_and_honoured(self, page: Any) -> None:
         page.click("#filters button >> nth=0")
-        page.fill("#since :is(input, textarea)", "2025")
-        page.keyboard.press("Enter")
+        enter(page, "#since", "2025")
         page.wait_for_selector("#chips button:has-text('from 2025')")
         ask(page, SEIZED)
         page.wait_for_selector("#chat .refusal")
@@ -565,8 +564,7 @@ class TestForEverybody:
             page.click("#chat .refusal summary >> nth=0")
             sound(page, "a refusal")
             page.click("#filters button >> nth=0")
-            page.fill("#since :is(input, textarea)", "2024")
-            page.keyboard.press("Enter")
+            enter(page, "#since", "2024")
             page.wait_for_selector("#chips button")
             page.click("#chat button[aria-label*='islike' i] >> nth=-1")
             page.click("#feedback label:has-text('Other words')")

@@ -271,11 +271,26 @@ def _quotes(candidates: Sequence[Candidate], question: str, aim: Aim, around: Ar
             longer = _with_antecedent(span, question, text, segment)
             span = span if _quoted(longer, passage.source, quotes) else longer
         if not _quoted(span, passage.source, quotes):
-            author = comment_author(segment.of(text)) if passage.kind == "comment" else ""
-            place = (span.of(text), passage.source, span.start, span.end)
-            page = document.page(span.start)
-            quotes.append(Quote(*place, passage.title, passage.date, passage.kind, author, page))
+            quotes.append(_quote(span, passage, document, segment))
     return quotes
+
+
+def _quote(span: Span, passage: Passage, document: Document, segment: Span) -> Quote:
+    author = comment_author(segment.of(document.text)) if passage.kind == "comment" else ""
+    place = (span.of(document.text), passage.source, span.start, span.end)
+    return Quote(*place, passage.title, passage.date, passage.kind, author, document.page(span.start))
+
+
+def sentences_of(passages: Sequence[Passage], around: Around) -> list[Quote]:
+    """The sentences of the passages that are NEAR the best one, those of the best first, none of them twice."""
+    found: list[Quote] = []
+    for passage in passages:
+        if passage.score < passages[0].score - NEAR:
+            continue
+        for span in _sentences(passage):
+            if not _quoted(span, passage.source, found) and not any(_same(_text(passage, span), q.text) for q in found):
+                found.append(_quote(span, passage, *around(passage)))
+    return found
 
 
 def _quoted(span: Span, source: str, quotes: Sequence[Quote]) -> bool:

@@ -67,7 +67,8 @@ def tools(assistant: Assistant) -> list[Tool]:
         """Answer a question with sentences quoted from the articles, or refuse when they do not answer it.
 
         Every quote is verbatim: characters start to end of the file named as source. When "answered" is false the
-        quotes are only the closest passages, not an answer.
+        quotes are only the closest passages, not an answer. Where a language model writes, "statements" are its
+        sentences with the numbers of the quotes that they rest on; one that is "struck" is not supported by them.
 
         Args:
             question: What is asked; a follow-up needs the history.
@@ -118,8 +119,12 @@ def _passage(passage: Passage) -> dict[str, Any]:
 
 def _answer(answer: Answer) -> dict[str, Any]:
     """What a caller needs of an answer; how the passages ranked is the page's to show."""
-    names = ("question", "text", "answered", "confidence")
-    return {**{name: getattr(answer, name) for name in names}, "quotes": [asdict(quote) for quote in answer.quotes]}
+    names = ("question", "text", "answered", "confidence", "model", "note")
+    return {
+        **{name: getattr(answer, name) for name in names},
+        "quotes": [asdict(quote) for quote in answer.quotes],
+        "statements": [asdict(statement) for statement in answer.statements],
+    }
 
 
 def as_text(tool: Tool) -> Callable[..., str]:

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qa import answer as answers
-from qa import ingest, models, quoting, search
+from qa import ingest, models, prose, quoting, search, support
 from qa.aims import aim_of, topic
 from qa.confidence import CALIBRATION, Calibration, read_calibration
 from qa.conversation import Message, standalone
+from qa.generate import endpoint, never
+from qa.prose import LanguageModel
 from qa.segments import part_at
 from qa.settings import Settings
 from qa.store import open_store
@@ -28,12 +30,14 @@ from qa.types import (
     Passage,
     Progress,
     QAError,
+    Quote,
     Reranker,
     Segment,
     Snapshot,
     Span,
     Store,
     StoreError,
+    Struck,
     Verdict,
 )
 from qa.wording import worded
@@ -49,12 +53,23 @@ class Assistant:
     """Loaded once, asked often, from any number of threads. Each question sees the newest index, whole."""
 
     def __init__(
-        self, store: Store, embedder: Embedder, reranker: Reranker, calibration: Calibration = CALIBRATION
+        self,
+        store: Store,
+        embedder: Embedder,
+        reranker: Reranker,
+        calibration: Calibration = CALIBRATION,
+        model: LanguageModel | None = None,
     ) -> None:
         self.calibration = calibration
+        self._model = model
         self._store = store
         self._embedder = embedder
         self._reranker = reranker
+
+    @property
+    def writer(self) -> str:
+        """The name of the language model that writes answers in prose; "" when none is set."""
+        return self._model.endpoint.model if self._model else ""
 
     @classmethod
     def open(cls, store: str | Path | None = None, settings: Settings | None = None) -> Assistant:
@@ -70,7 +85,7 @@ class Assistant:
             if name != snapshot.manifest.embedder and not Path(name).is_dir():
                 raise _other_embedder(snapshot, name)
         embedder = models.load_embedder(settings)
-        return cls(where, embedder, models.load_reranker(settings, embedder), calibration)
+        return cls(where, embedder, models.load_reranker(settings, embedder), calibration, _language_model(settings))
 
     def retrieve(
         self, question: str, k: int = 10, include_comments: bool = False, filters: Filters = NO_FILTERS
@@ -94,26 +109,61 @@ class Assistant:
 
         `history` holds the earlier messages (role, content).
         """
+        *_, whole = self.stream(question, history, include_comments, filters)
+        return whole
+
+    def stream(
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        include_comments: bool = False,
+        filters: Filters = NO_FILTERS,
+        stopped: Callable[[], bool] = never,
+    ) -> Iterator[Answer]:
+        """The answer as it grows: first with the quotes alone, then, where a language model is set and the articles
+        answer, once more with each of its statements; the last is what `ask` returns.
+
+        When `stopped()` is true, or the iterator is closed, the model is not listened to any longer.
+        """
         typed = self._fitting(checked(question))
         with self._snapshot() as snapshot:
-            sources, searched = _scope(snapshot, filters)
-            said = self._worded(typed, snapshot)
-            asked = self._worded(standalone(typed, history), snapshot)
-            if self._embedder.count(asked) > self._embedder.window:
-                asked = said
-            aim = aim_of(said)
-            k = answers.SPREAD if aim.several else answers.READ
-            passages = self._search(snapshot, asked, k, include_comments, sources, early=not aim.several)
-            return answers.answer(
-                asked,
-                topic(said),
-                aim,
-                passages,
-                self._reranker,
-                self.calibration,
-                searched,
-                lambda passage: _around(snapshot, passage),
-            )
+            answer = self._answer(snapshot, typed, history, include_comments, filters)
+            read = self._read(snapshot, answer)
+        yield answer
+        if self._model and answer.answered:  # What is refused, a model is not to answer from what it knows.
+            yield from prose.write(self._model, answer.question, answer, read, self._support, stopped)
+
+    def _answer(
+        self, snapshot: Snapshot, typed: str, history: Sequence[Message], include_comments: bool, filters: Filters
+    ) -> Answer:
+        """The answer that quotes alone give."""
+        sources, searched = _scope(snapshot, filters)
+        said = self._worded(typed, snapshot)
+        asked = self._worded(standalone(typed, history), snapshot)
+        if self._embedder.count(asked) > self._embedder.window:
+            asked = said
+        aim = aim_of(said)
+        k = answers.SPREAD if aim.several else answers.READ
+        passages = self._search(snapshot, asked, k, include_comments, sources, early=not aim.several)
+        return answers.answer(
+            asked,
+            topic(said),
+            aim,
+            passages,
+            self._reranker,
+            self.calibration,
+            searched,
+            lambda passage: _around(snapshot, passage),
+        )
+
+    def _read(self, snapshot: Snapshot, answer: Answer) -> list[Quote]:
+        """The sentences that a language model may cite."""
+        if not self._model or not answer.answered:
+            return []
+        return prose.citable(answers.sentences_of(answer.passages, lambda passage: _around(snapshot, passage)))
+
+    def _support(self, statement: str, cited: Sequence[str]) -> Struck:
+        return support.struck(statement, cited, self._reranker)
 
     @contextmanager
     def _snapshot(self) -> Iterator[Snapshot]:
@@ -177,6 +227,11 @@ class Assistant:
         # Where no reader has commented, the articles are asked.
         comments = aim_of(question).comments and ranked(search.COMMENTS)
         return comments or ranked(search.BOTH if include_comments else search.ARTICLES)
+
+
+def _language_model(settings: Settings) -> LanguageModel | None:
+    found = endpoint(settings)
+    return LanguageModel(found, models.token_counter(settings), settings.llm_context) if found else None
 
 
 def _scope(snapshot: Snapshot, filters: Filters) -> tuple[Collection[str] | None, int]:

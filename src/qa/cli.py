@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from qa.settings import Settings
+from qa.texts import ENGLISH
 from qa.types import Answer, BuildReport, Filters, Passage, Progress, QAError, Quote, StoreError, Verdict, counted
 
 if TYPE_CHECKING:
@@ -172,12 +173,33 @@ def _watched(settings: Settings) -> int:
 def _ask(options: argparse.Namespace, settings: Settings) -> int:
     from qa.assistant import Assistant, checked
 
-    question, filters = checked(options.question), _filters(options)
-    answer = Assistant.open(settings=settings).ask(question, (), options.comments, filters)
-    if answer.question != question:
-        print(f"Searched as: {_printable(answer.question)}\n")
-    print(_answer(answer))
+    question = checked(options.question)
+    answers = Assistant.open(settings=settings).stream(question, (), options.comments, _filters(options))
+    first = next(answers)
+    if first.question != question:
+        print(f"Searched as: {_printable(first.question)}\n")
+    print(_answer(first), flush=True)
+    try:
+        _print_prose(first, answers)
+    except KeyboardInterrupt:  # The quotes stand.
+        print()
     return 0
+
+
+def _print_prose(before: Answer, answers: Iterator[Answer]) -> None:
+    """What a language model writes, statement by statement, then the places of the quotes that it adds."""
+    quoted = len(before.quotes)
+    for answer in answers:
+        if not before.statements and answer.statements:
+            print(_wrapped("\n" + ENGLISH["written"].format(model=answer.model)))
+        for said in answer.statements[len(before.statements) :]:
+            why = f"  (struck out: {ENGLISH[f'struck_{said.struck}']})" if said.struck else ""
+            print("\n" + _wrapped(f"{said.text} {''.join(f'[{n}]' for n in said.cites)}{why}", "  "), flush=True)
+        before = answer
+    added = enumerate(before.quotes[quoted:], quoted + 1)
+    print("".join(f"\n{_place(number, quote)}" for number, quote in added), end="\n" if before.statements else "")
+    if before.note:
+        print("\n" + _wrapped(before.note))
 
 
 def _retrieve(options: argparse.Namespace, settings: Settings) -> int:

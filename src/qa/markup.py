@@ -16,7 +16,7 @@ from qa.library import Item
 from qa.segments import comment_author, part_at
 from qa.texts import Words
 from qa.transcript import Turn, isolated, reference
-from qa.types import BuildReport, Document, Filters, Kind, Quote, Segment, Span
+from qa.types import BuildReport, Document, Filters, Kind, Quote, Segment, Span, Statement
 
 LISTED = 200
 """Rows of the library that are shown at once; beyond them people search."""
@@ -65,8 +65,9 @@ def question_html(question: str) -> str:
     return f'<p class="asked">{escaped(question)}</p>'
 
 
-def answer_html(turn: Turn, words: Words, before: Sequence[Turn] = ()) -> str:
-    """The quotes of an answer, each with its numbered citation, then where they stand, then why.
+def answer_html(turn: Turn, words: Words, before: Sequence[Turn] = (), writing: str = "") -> str:
+    """The quotes of an answer, each with its numbered citation, then where they stand, then why; above them what a
+    language model wrote, and the name of one that is still `writing`.
 
     The turns `before` it are what a link to it has to ask first.
 
@@ -77,9 +78,32 @@ def answer_html(turn: Turn, words: Words, before: Sequence[Turn] = ()) -> str:
     listed = f'<ul class="places">{"".join(_places(quotes, words))}</ul>' if quotes else ""
     foot = _why(turn, words) + _link(turn, before, words)
     if turn.answered:
-        return f'<div class="answer">{body}{listed}{foot}</div>'
+        return f'<div class="answer">{_prose(turn, words, writing)}{body}{listed}{foot}</div>'
     closest = f"<details><summary>{words['closest']}</summary>{body}{listed}</details>" if body else ""
     return f'<div class="refusal"><p>{words["refused"]}</p>{closest}{foot}</div>'
+
+
+def _prose(turn: Turn, words: Words, writing: str) -> str:
+    """What a language model wrote, in which what its quotes do not support is struck out with the reason."""
+    said = " ".join(_stated(statement, turn, words) for statement in turn.statements)
+    by = words["writing"].format(model=writing) if writing else words["written"].format(model=turn.model)
+    told = sentence(by, writing, turn.model) if writing or said else ""
+    note = f'<p class="note">{sentence(turn.note, turn.model)}</p>' if turn.note else ""
+    written = f'<p class="said">{said}</p>' if said else ""
+    about = f'<p class="note">{told}</p>' if told else ""
+    return f'<div class="written">{written}{about}{note}</div>' if written or about or note else ""
+
+
+def _stated(statement: Statement, turn: Turn, words: Words) -> str:
+    if statement.struck:
+        why = words[f"struck_{statement.struck}"]
+        return (
+            f'<span class="struck"><span class="unseen">{words["struck"]} </span><del>{apart(statement.text)}</del> '
+            f"<small>({why})</small></span>"
+        )
+    quoted = [(number, turn.quotes[number - 1]) for number in statement.cites]
+    cites = "".join(_cite(number, quote, turn.digests[quote.source], words) for number, quote in quoted)
+    return f"{apart(statement.text)} {cites}"
 
 
 def _paragraph(number: int, quote: Quote, turn: Turn, words: Words) -> str:

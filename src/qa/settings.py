@@ -43,6 +43,8 @@ class Settings:
     """The name by which that server knows the language model."""
     llm_key: str = field(default="", repr=False)
     """The key that it asks for; "" sends none."""
+    llm_context: int = 4096
+    """The tokens that the language model reads and writes together; most servers start with as many."""
 
     @property
     def local(self) -> bool:
@@ -89,6 +91,10 @@ def _typed(name: str, value: Any) -> Any:
     if name == "port":
         if not re.fullmatch("[0-9]{1,5}", str(value)) or not 0 < int(value) < 65536:
             raise QAError(f"The port '{value}' is not a number from 1 to 65535; set QA_PORT to one that is free.")
+        return int(value)
+    if name == "llm_context":
+        if not re.fullmatch("[0-9]{1,8}", str(value)) or not int(value):
+            raise QAError(f"QA_LLM_CONTEXT is '{value}' and no number of tokens; set it to one such as 4096.")
         return int(value)
     if name == "auth" and str(value) and not re.fullmatch("[^:]+:.{8,}", str(value)):
         raise QAError("QA_AUTH is not a name, a colon and a password of 8 characters or more; set it so, or unset it.")

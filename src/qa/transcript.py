@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from qa.answer import escape_markdown
-from qa.types import NO_FILTERS, Answer, Filters, QAError, Quote, Ranks
+from qa.types import NO_FILTERS, Answer, Filters, QAError, Quote, Ranks, Statement
 
 REASONS = 6
 REASON_WIDTH = 90
@@ -56,6 +56,14 @@ class Turn:
     suggested: tuple[str, ...] = ()
     comments: bool = False
     filters: Filters = NO_FILTERS
+    statements: tuple[Statement, ...] = ()
+    model: str = ""
+    note: str = ""
+
+    @property
+    def standing(self) -> list[Statement]:
+        """What a language model wrote and the quotes support."""
+        return [statement for statement in self.statements if not statement.struck]
 
     @property
     def stamp(self) -> str:
@@ -89,6 +97,9 @@ def turn(
         suggested=tuple(suggested),
         comments=comments,
         filters=filters,
+        statements=answer.statements,
+        model=answer.model,
+        note=answer.note,
     )
 
 
@@ -110,8 +121,12 @@ def from_plain(values: Any) -> tuple[Turn, ...]:
 
 
 def _sound(each: Turn) -> bool:
-    """Whether an answer has quotes and every quote its digest; what shows them relies on both."""
-    return bool(each.quotes or not each.answered) and all(quote.source in each.digests for quote in each.quotes)
+    """Whether an answer has quotes, every quote its digest and every statement its quotes; what shows them relies on
+    that.
+    """
+    cited = {number for statement in each.statements for number in statement.cites}
+    held = all(0 < number <= len(each.quotes) for number in cited)
+    return held and bool(each.quotes or not each.answered) and all(q.source in each.digests for q in each.quotes)
 
 
 def history(turns: Sequence[Turn]) -> list[dict[str, str]]:
@@ -175,6 +190,7 @@ def to_markdown(turns: Sequence[Turn], name: str = "") -> str:
     notes: list[str] = []
     for each in turns:
         parts += [f"## {escape_markdown(each.asked)}", *(escape_markdown(line) for line in _remarks(each))]
+        parts += _prose(each, escape_markdown, "[^{0}]", len(notes))
         for quote in each.quotes:
             notes.append(
                 f"[^{len(notes) + 1}]: {escape_markdown(reference(quote, each.digests.get(quote.source, '')))}"
@@ -197,6 +213,15 @@ def to_html(turns: Sequence[Turn], name: str = "") -> str:
     )
 
 
+def _prose(each: Turn, escape: Callable[[str], str], cite: str, before: int) -> Iterator[str]:
+    """What the quotes support of what a language model wrote, if anything, with the notes of its quotes, which are
+    numbered behind the `before` ones that there are.
+    """
+    if each.standing:
+        said = (f"{escape(s.text)}{''.join(cite.format(before + n) for n in s.cites)}" for s in each.standing)
+        yield f"{' '.join(said)} ({escape(f'written by {each.model} and checked against the quotes')})"
+
+
 _STYLE = (
     "body{font:1.05rem/1.6 Georgia,serif;max-width:42rem;margin:3rem auto;padding:0 1rem;overflow-wrap:anywhere}"
     "blockquote{margin:1em 0;padding-left:1em;border-left:3px solid #fbbf24;unicode-bidi:isolate}"
@@ -206,6 +231,8 @@ _STYLE = (
 
 def _section(each: Turn, notes: list[str]) -> str:
     parts = [f"<section><h2>{html.escape(each.asked)}</h2>", *(f"<p>{html.escape(r)}</p>" for r in _remarks(each))]
+    linked = '<sup><a href="#note-{0}">{0}</a></sup>'
+    parts += (f"<p>{prose}</p>" for prose in _prose(each, _apart, linked, len(notes)))
     for quote in each.quotes:
         n = len(notes) + 1
         where = ", ".join(_apart(fact) for fact in _facts(quote, each.digests.get(quote.source, "")))

@@ -316,14 +316,34 @@ class Verdict:
     quotes: tuple[Quote, ...]
 
 
+Struck: TypeAlias = Literal[
+    "", "uncited", "unknown", "markup", "quotation", "number", "name", "negation", "unsupported"
+]
+"""Why a statement does not stand: it names no sentence, or none that there is; it holds a link or an image; its
+sentences lack the words it quotes, or a number, a name or a negation that it has; or they do not say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence that a language model wrote, as it was checked. `cites` are the quotes it rests on, by their numbers
+    in the answer ([1] is the first); `struck` is "" when they support it.
+    """
+
+    text: str
+    cites: tuple[int, ...]
+    struck: Struck = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the corpus says to a question.
 
     `question` is the standalone form that was searched. `text` is Markdown; an answer is made of quotes, each followed
-    by its number in `quotes` ([1] is the first). `confidence` is between 0 and 1 and comparable between questions.
-    When `answered` is False, `quotes` are the closest passages found, not an answer. `passages` are those that were
-    read, best first; `by_date` says that the quotes stand from the oldest to the newest.
+    by its number in `quotes` ([1] is the first), or of a language model's statements with the numbers of theirs.
+    `confidence` is between 0 and 1 and comparable between questions. When `answered` is False, `quotes` are the closest
+    passages found, not an answer. `passages` are those that were read, best first; `by_date` says that the quotes stand
+    from the oldest to the newest. `statements` are what the language model named `model` wrote, in order, the struck
+    ones too; quotes that only they name stand behind the others. `note` says what went wrong, or was left out.
     """
 
     question: str
@@ -333,6 +353,9 @@ class Answer:
     quotes: tuple[Quote, ...]
     passages: tuple[Passage, ...] = ()
     by_date: bool = False
+    statements: tuple[Statement, ...] = ()
+    model: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

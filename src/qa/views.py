@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unicodedata import bidirectional
@@ -11,6 +11,7 @@ from unicodedata import bidirectional
 from qa import library
 from qa.assistant import Assistant, checked
 from qa.evaluate import FEEDBACK, Case, append_case
+from qa.generate import never
 from qa.library import Item
 from qa.markup import answer_html, article_html, hint, problem, question_html, sentence
 from qa.suggest import next_questions
@@ -70,21 +71,31 @@ def answered(
     comments: bool,
     filters: Filters,
     alone: bool = False,
-) -> Turn:
-    """What becomes of a question in a conversation; QAError when it cannot be asked.
+    stopped: Callable[[], bool] = never,
+) -> Iterator[Turn]:
+    """What becomes of a question in a conversation: the turn with the quotes alone, then, where a language model is
+    set, with each of its statements, until it is `stopped`. QAError when it cannot be asked.
 
     A question that is asked `alone` stands for itself, whatever was said before.
     """
-    answer = assistant.ask(typed, () if alone else history(turns), comments, filters)
-    digests = {source: assistant.document(source).digest for source in {quote.source for quote in answer.quotes}}
-    return turn(checked(typed), answer, digests, next_questions(answer), comments, filters)
+    asked = checked(typed)
+    suggested: tuple[str, ...] | None = None
+    digests: dict[str, str] = {}
+    for answer in assistant.stream(typed, () if alone else history(turns), comments, filters, stopped):
+        suggested = next_questions(answer) if suggested is None else suggested
+        for source in {quote.source for quote in answer.quotes} - digests.keys():
+            digests[source] = assistant.document(source).digest
+        yield turn(asked, answer, digests, suggested, comments, filters)
 
 
-def messages(turns: Sequence[Turn], words: Words, pending: str = "") -> list[Message]:
-    """The conversation as the chat shows it, with what is being asked at its end."""
+def messages(turns: Sequence[Turn], words: Words, pending: str = "", writing: str = "") -> list[Message]:
+    """The conversation as the chat shows it, with what is being asked at its end, or the model that is `writing`."""
     shown: list[Message] = []
     for n, each in enumerate(turns):
-        shown += [_said("user", question_html(each.asked)), _said("assistant", answer_html(each, words, turns[:n]))]
+        by = writing if n == len(turns) - 1 else ""
+        shown += [_said("user", question_html(each.asked)), _said("assistant", answer_html(each, words, turns[:n], by))]
+    if writing:
+        return shown
     if pending:
         shown += [_said("user", question_html(pending)), _said("assistant", hint(words["reading"]))]
     elif turns and turns[-1].suggested:

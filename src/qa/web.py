@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 from urllib.parse import parse_qs
+from weakref import WeakValueDictionary
 
 import gradio as gr
 from gradio.components.chatbot import ExampleMessage
@@ -152,6 +154,25 @@ Updates = dict[Any, Any]
 """New values by component."""
 
 
+class Stops:
+    """Which windows have stopped what they asked; Gradio ends an event only when its next update is there, and a
+    language model may be silent for a minute before.
+    """
+
+    def __init__(self) -> None:
+        self._asked: WeakValueDictionary[str, Event] = WeakValueDictionary()  # An answer holds its own.
+
+    def of(self, request: gr.Request) -> Callable[[], bool]:
+        """Whether the question that a window asks now was stopped."""
+        asked = self._asked[str(request.session_hash)] = Event()
+        return asked.is_set
+
+    def stop(self, request: gr.Request) -> None:
+        """Stop what a window has asked."""
+        if asked := self._asked.pop(str(request.session_hash), None):
+            asked.set()
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """The parts of the page that a question and its answer go through."""
@@ -175,6 +196,7 @@ class Room:
     new: gr.Button
     visited: gr.Textbox
     """The query of the page's address."""
+    stops: Stops
 
     @property
     def chosen(self) -> list[Any]:
@@ -257,7 +279,7 @@ def _ask_tab(assistant: Assistant, rooms: gr.Tabs, settings: Settings) -> Room:
             source = gr.HTML(
                 elem_id="source", padding=False, server_functions=[show, peek], js_on_load=_script("source")
             )
-    hidden = (gr.JSON([], visible=False), gr.State(""), new, gr.Textbox("", visible=False))
+    hidden = (gr.JSON([], visible=False), gr.State(""), new, gr.Textbox("", visible=False), Stops())
     asking = (chat, problem, question, standalone, chips, comments, since, until, outlets, documents, source)
     room = Room(rooms, *asking, *hidden)
     _wire_feedback(room, form, assistant, settings)
@@ -271,23 +293,22 @@ def _wire_questions(page: gr.Blocks, room: Room, assistant: Assistant) -> None:
     """Everything that asks: the box, the standalone form, examples, suggestions, a link, trying again, editing."""
 
     def ask(request: gr.Request, typed: str, plain: Any, *chosen: Any) -> Iterator[Updates]:
-        yield from _reply(room, assistant, typed, plain, chosen, _spoken(request))
+        yield from _reply(room, assistant, request, typed, plain, chosen)
 
     def ask_alone(request: gr.Request, typed: str, plain: Any, *chosen: Any) -> Iterator[Updates]:
-        yield from _reply(room, assistant, typed, plain, chosen, _spoken(request), alone=True)
+        yield from _reply(room, assistant, request, typed, plain, chosen, alone=True)
 
     def ask_chosen(event: gr.SelectData, request: gr.Request, plain: Any, *chosen: Any) -> Iterator[Updates]:
         typed = event.value["text"] if isinstance(event.value, dict) else str(event.value)
-        yield from _reply(room, assistant, typed, plain, chosen, _spoken(request))
+        yield from _reply(room, assistant, request, typed, plain, chosen)
 
     def retry(event: gr.RetryData, request: gr.Request, plain: Any, *chosen: Any) -> Iterator[Updates]:
         number = _turn_number(event.index)
-        again = plain[number]["asked"]
-        yield from _reply(room, assistant, again, plain[:number], chosen, _spoken(request))
+        yield from _reply(room, assistant, request, plain[number]["asked"], plain[:number], chosen)
 
     def edit(event: gr.EditData, request: gr.Request, plain: Any, *chosen: Any) -> Iterator[Updates]:
         number = _turn_number(event.index)
-        yield from _reply(room, assistant, str(event.value), plain[:number], chosen, _spoken(request))
+        yield from _reply(room, assistant, request, str(event.value), plain[:number], chosen)
 
     given = [room.turns, *room.chosen]
     events = [
@@ -308,8 +329,10 @@ def _wire_steps_back(room: Room, assistant: Assistant, events: Sequence[Any]) ->
     """Stopping what is being asked, taking back the last question, starting anew."""
 
     def stop(plain: Any, typed: str, request: gr.Request) -> Updates:
+        # What stands already stays; only a question that has no answer yet goes back into the box.
         spoken = _spoken(request)
-        return {**_shown(room, assistant, from_plain(plain), spoken), room.question: _ready(spoken, typed)}
+        room.stops.stop(request)
+        return {**_shown(room, assistant, from_plain(plain), spoken), room.question: _ready(spoken, typed or None)}
 
     def undo(plain: Any, request: gr.Request) -> Updates:
         spoken = _spoken(request)
@@ -320,7 +343,8 @@ def _wire_steps_back(room: Room, assistant: Assistant, events: Sequence[Any]) ->
     def clear(request: gr.Request) -> Updates:
         return _shown(room, assistant, (), _spoken(request))
 
-    room.question.stop(stop, [room.turns, room.typed], room.shown, cancels=list(events), **PRIVATE)
+    stopped = room.question.stop(stop, [room.turns, room.typed], room.shown, cancels=list(events), **PRIVATE)
+    stopped.then(None, room.turns, None, js=KEEP, **PRIVATE)
     room.chat.undo(undo, room.turns, room.shown, **PRIVATE).then(None, room.turns, None, js=KEEP, **PRIVATE)
     for start in (room.chat.clear, room.new.click):
         start(clear, None, room.shown, js="() => verbatim.leave()", **PRIVATE)
@@ -338,7 +362,7 @@ def _wire_opening(page: gr.Blocks, room: Room, assistant: Assistant) -> None:
         if not link.get("q"):
             yield {**_restored(room, assistant, plain, spoken), room.question: _ready(spoken)}
             return
-        yield from _followed(room, assistant, link, spoken)
+        yield from _followed(room, assistant, request, link)
 
     parts = [*room.shown, *room.chosen, room.chips]
     page.load(opened, [room.turns, room.visited], parts, js=VISIT, **PRIVATE).then(
@@ -352,9 +376,18 @@ VISIT = "() => [verbatim.turns(), location.search]"
 
 
 def _reply(
-    room: Room, assistant: Assistant, typed: str, plain: Any, chosen: Sequence[Any], spoken: Words, alone: bool = False
+    room: Room,
+    assistant: Assistant,
+    request: gr.Request,
+    typed: str,
+    plain: Any,
+    chosen: Sequence[Any],
+    alone: bool = False,
 ) -> Iterator[Updates]:
-    """The conversation while a question is read, then with its answer; what cannot be asked stays in the box."""
+    """The conversation while a question is read, then with its answer as that grows; what cannot be asked stays in the
+    box.
+    """
+    spoken = _spoken(request)
     try:
         asked, turns, filters = checked(typed), from_plain(plain), _filters(chosen)
     except QAError as error:
@@ -364,18 +397,34 @@ def _reply(
     box = gr.Textbox(value="", submit_btn=False, stop_btn=spoken["stop"])
     yield {room.chat: views.messages(turns, spoken, asked), room.problem: "", room.question: box, room.typed: typed}
     try:
-        turns = (*turns, views.answered(assistant, asked, turns, bool(chosen[0]), filters, alone))
-        yield {**_shown(room, assistant, turns, spoken), room.question: _ready(spoken)}
+        answers = views.answered(assistant, asked, turns, bool(chosen[0]), filters, alone, room.stops.of(request))
+        yield from _growing(room, assistant, turns, answers, spoken)
     except QAError as error:
         shown = _shown(room, assistant, turns, spoken)
         yield {**shown, room.problem: markup.problem(str(error)), room.question: _ready(spoken, typed)}
 
 
-def _shown(room: Room, assistant: Assistant, turns: Sequence[Turn], spoken: Words) -> Updates:
+def _growing(
+    room: Room, assistant: Assistant, before: Sequence[Turn], answers: Iterator[Turn], spoken: Words
+) -> Iterator[Updates]:
+    """The conversation with an answer, then with every statement that a language model adds to it."""
+    last = next(answers)
+    writer = assistant.writer if last.answered else ""
+    shown = _shown(room, assistant, (*before, last), spoken, writer)
+    yield shown if writer else {**shown, room.question: _ready(spoken)}
+    if not writer:
+        return
+    for last in answers:
+        turns = (*before, last)
+        yield {room.chat: views.messages(turns, spoken, writing=writer), room.turns: to_plain(turns)}
+    yield {room.chat: views.messages((*before, last), spoken), room.question: _ready(spoken)}
+
+
+def _shown(room: Room, assistant: Assistant, turns: Sequence[Turn], spoken: Words, writing: str = "") -> Updates:
     """A conversation, and the article beside it."""
     searched = views.searched(turns)
     return {
-        room.chat: views.messages(turns, spoken),
+        room.chat: views.messages(turns, spoken, writing=writing),
         room.problem: "",
         room.source: views.beside(assistant, turns, spoken),
         room.standalone: gr.Textbox(value=searched, visible=bool(searched)),
@@ -391,8 +440,11 @@ def _restored(room: Room, assistant: Assistant, plain: Any, spoken: Words) -> Up
         return {**_shown(room, assistant, (), spoken), room.problem: markup.problem(str(error))}
 
 
-def _followed(room: Room, assistant: Assistant, link: Mapping[str, list[str]], spoken: Words) -> Iterator[Updates]:
+def _followed(
+    room: Room, assistant: Assistant, request: gr.Request, link: Mapping[str, list[str]]
+) -> Iterator[Updates]:
     """The answer that a link asks for, after those it follows up, and a word when it is no longer the same."""
+    spoken = _spoken(request)
     one = {name: values[0] for name, values in link.items()}
     chosen = [
         bool(one.get("comments")),
@@ -404,9 +456,9 @@ def _followed(room: Room, assistant: Assistant, link: Mapping[str, list[str]], s
     yield dict(zip(room.chosen, chosen, strict=True)) | _chips(room, chosen, spoken)
     plain: Any = []
     for asked in link["q"]:
-        for update in _reply(room, assistant, asked, plain, chosen, spoken):
+        for update in _reply(room, assistant, request, asked, plain, chosen):
             yield update
-        plain = update.get(room.turns, plain)
+            plain = update.get(room.turns, plain)
     turns = from_plain(plain)
     if turns and turns[-1].stamp != one.get("answer", turns[-1].stamp):
         yield {room.problem: markup.hint(spoken["link_changed"])}
