@@ -15,7 +15,7 @@ ORDER = [
     "models", "generate",
     "store.content", "store.unfinished", "store.check", "store.dense", "store.snapshot", "store.writer", "store.sqlite",
     "store", "ingest",
-    "spanish", "wording", "aims", "conversation", "search", "confidence", "support", "answer", "prose",
+    "spanish", "wording", "aims", "conversation", "search", "confidence", "support", "rewriting", "answer", "prose",
     "assistant", "evaluate", "backup", "watch",
     "doctor", "library", "builds", "transcript", "suggest", "texts", "markup", "views",
     "guard", "api", "web", "cli", "",

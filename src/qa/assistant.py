@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from qa import answer as answers
 from qa import ingest, models, prose, quoting, search, support
 from qa.aims import aim_of, topic
 from qa.confidence import CALIBRATION, Calibration, read_calibration
-from qa.conversation import Message, standalone
+from qa.conversation import Message, points_back, standalone
 from qa.generate import endpoint, never
 from qa.prose import LanguageModel
+from qa.rewriting import rewritten
 from qa.segments import part_at
 from qa.settings import Settings
 from qa.store import open_store
@@ -27,6 +28,7 @@ from qa.types import (
     Entry,
     Filters,
     Kind,
+    ModelError,
     Passage,
     Progress,
     QAError,
@@ -67,9 +69,13 @@ class Assistant:
         self._reranker = reranker
 
     @property
-    def writer(self) -> str:
-        """The name of the language model that writes answers in prose; "" when none is set."""
-        return self._model.endpoint.model if self._model else ""
+    def model(self) -> LanguageModel | None:
+        """The language model that writes answers in prose, where one is set."""
+        return self._model
+
+    def with_model(self, model: LanguageModel | None) -> Assistant:
+        """The same assistant with another language model, or with none."""
+        return Assistant(self._store, self._embedder, self._reranker, self.calibration, model)
 
     @classmethod
     def open(cls, store: str | Path | None = None, settings: Settings | None = None) -> Assistant:
@@ -85,7 +91,7 @@ class Assistant:
             if name != snapshot.manifest.embedder and not Path(name).is_dir():
                 raise _other_embedder(snapshot, name)
         embedder = models.load_embedder(settings)
-        return cls(where, embedder, models.load_reranker(settings, embedder), calibration, _language_model(settings))
+        return cls(where, embedder, models.load_reranker(settings, embedder), calibration, language_model(settings))
 
     def retrieve(
         self, question: str, k: int = 10, include_comments: bool = False, filters: Filters = NO_FILTERS
@@ -126,20 +132,27 @@ class Assistant:
         When `stopped()` is true, or the iterator is closed, the model is not listened to any longer.
         """
         typed = self._fitting(checked(question))
+        alone = self._standalone(typed, history, stopped)
         with self._snapshot() as snapshot:
-            answer = self._answer(snapshot, typed, history, include_comments, filters)
+            answer = self._answer(snapshot, typed, alone, include_comments, filters)
             read = self._read(snapshot, answer)
         yield answer
         if self._model and answer.answered:  # What is refused, a model is not to answer from what it knows.
             yield from prose.write(self._model, answer.question, answer, read, self._support, stopped)
 
-    def _answer(
-        self, snapshot: Snapshot, typed: str, history: Sequence[Message], include_comments: bool, filters: Filters
-    ) -> Answer:
-        """The answer that quotes alone give."""
+    def _standalone(self, typed: str, history: Sequence[Message], stopped: Callable[[], bool]) -> str:
+        """The question as it reads without its conversation."""
+        if self._model and history and points_back(typed):
+            with suppress(ModelError):  # Where the model is to write, too, it will be said.
+                if line := rewritten(self._model.endpoint, typed, history, stopped):
+                    return line
+        return standalone(typed, history)
+
+    def _answer(self, snapshot: Snapshot, typed: str, alone: str, include_comments: bool, filters: Filters) -> Answer:
+        """The answer that quotes alone give to what was typed, found by how it reads alone."""
         sources, searched = _scope(snapshot, filters)
         said = self._worded(typed, snapshot)
-        asked = self._worded(standalone(typed, history), snapshot)
+        asked = self._worded(alone, snapshot)
         if self._embedder.count(asked) > self._embedder.window:
             asked = said
         aim = aim_of(said)
@@ -229,7 +242,8 @@ class Assistant:
         return comments or ranked(search.BOTH if include_comments else search.ARTICLES)
 
 
-def _language_model(settings: Settings) -> LanguageModel | None:
+def language_model(settings: Settings) -> LanguageModel | None:
+    """The language model that the settings name, as it is asked; None when they name none."""
     found = endpoint(settings)
     return LanguageModel(found, models.token_counter(settings), settings.llm_context) if found else None
 

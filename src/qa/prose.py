@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 from qa.answer import escape_markdown
 from qa.chunks import sentences
-from qa.generate import Endpoint, Message, never, stream
+from qa.generate import FIRST, Endpoint, Message, never, stream
 from qa.quoting import find
 from qa.search import asks
 from qa.types import Answer, ModelError, Quote, Statement, Struck
@@ -21,9 +22,16 @@ from qa.types import Answer, ModelError, Quote, Statement, Struck
 ANSWER_TOKENS = 400
 """Tokens that an answer may have: a dozen sentences."""
 
+PATIENCE = FIRST
+"""Seconds that the first word is waited for; the quotes are on the page meanwhile."""
+
 OTHER_TOKENIZER = 0.75
 """What part of the context is filled, counted in tokens of o200k_base: small models cut the same text into more, those
 of Llama 2 into a quarter more."""
+
+BLANKS = 100
+REPEATED = 3
+"""Blanks in a row, and times that a sentence comes again, after which a model is not listened to any longer."""
 
 RULES = """You answer a question from numbered sentences of newspaper articles.
 - Say only what these sentences say. Keep their names, numbers and dates, and whoever said something, as they are.
@@ -68,6 +76,10 @@ class Claim:
     numbers: tuple[int, ...]
 
 
+Known = Callable[[Claim], tuple[Statement, tuple[Quote, ...]]]
+"""What a claim is as a statement, and the quotes it rests on."""
+
+
 def write(
     model: LanguageModel,
     question: str,
@@ -88,33 +100,39 @@ def write(
     if not given:
         yield replace(answer, note=f"{name} has no room for a single sentence; set QA_LLM_CONTEXT to what it can read.")
         return
-    said = ""
-    done = 0
+    start, said = answer, ""
+    known = cache(partial(_checked, given=given, check=check))
     try:
-        for piece in stream(
-            model.endpoint, prompt(question, [quote.text for quote in given]), ANSWER_TOKENS, stopped=stopped
-        ):
+        messages = prompt(question, [quote.text for quote in given])
+        for piece in stream(model.endpoint, messages, ANSWER_TOKENS, PATIENCE, stopped):
             said += piece
-            finished = claims(said)[:-1]  # The last may go on.
-            if len(finished) > done:
-                answer = _with(answer, name, finished[done:], given, check)
-                done = len(finished)
+            grown = _with(start, name, claims(said)[:-1], known)  # The last one may go on.
+            if grown.statements != answer.statements:
+                answer = grown
                 yield answer
+            if _runs_on(said):
+                break
     except ModelError as error:
         yield replace(answer, note=str(error))
         return
     if not stopped():
-        yield _ended(answer, name, claims(said)[done:], given, check)
+        yield _ended(start, name, claims(said), known)
 
 
-def _ended(answer: Answer, name: str, last: Sequence[Claim], given: Sequence[Quote], check: Check) -> Answer:
+def _ended(answer: Answer, name: str, found: Sequence[Claim], known: Known) -> Answer:
     """The answer once the model has said all; a note says so when nothing of it stands."""
-    if not answer.statements and all(NO_ANSWER.fullmatch(claim.text) for claim in last):
+    if all(NO_ANSWER.fullmatch(claim.text) for claim in found):
         return replace(answer, note=f"{name} finds no answer in these sentences.")
-    answer = _with(answer, name, last, given, check)
+    answer = _with(answer, name, found, known)
     if all(statement.struck for statement in answer.statements):
         return replace(answer, note=f"Nothing that {name} wrote is supported by the sentences that it names.")
     return answer
+
+
+def _runs_on(said: str) -> bool:
+    """Whether a model does nothing but repeat itself, or write blanks, as small ones do until they are cut off."""
+    texts = [claim.text for claim in claims(said)]
+    return len(said) - len(said.rstrip()) > BLANKS or (len(texts) > REPEATED and len(set(texts[-REPEATED:])) == 1)
 
 
 # --- what the model is given ------------------------------------------------------------------------------------------
@@ -174,7 +192,7 @@ _COMMANDS = re.compile(
     re.I,
 )
 _TO_A_MODEL = re.compile(
-    r"\byour (?:answer|response|reply|output|instructions?|prompt|task|system|rules|training|role)s?\b"
+    r"\byour (?:answer|response|reply|message|output|instructions?|prompt|task|system|rules|training|role)s?\b"
     r"|\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|rules|prompts?|above|previous|prior|everything)\b"
     r"|\b(?:language model|system prompt|chatbot|AI assistant|as an AI)\b"
     r"|\byou (?:must|should|shall|will|can|need to|have to) (?:now|answer|reply|respond|say|write|output|act)\b"
@@ -199,6 +217,8 @@ def citable(read: Sequence[Quote]) -> list[Quote]:
 
 _NUMBERS = r"\[\s*\d{1,3}(?:\s*[,;]\s*\d{1,3})*\s*\]"
 _CITES = re.compile(rf"\s*{_NUMBERS}(?:[\s,;]*{_NUMBERS})*")
+_CUT = re.compile(r"\s*\[[\d\s,;]*$")
+"""The beginning of a citation, where an answer was cut off."""
 _MARKERS = re.compile(r"^\s*(?:[-*•#>]+|\d{1,2}[.)])\s+|\*\*|__|`")
 _MARKUP = re.compile(
     r"<\s*[/!?a-z]|https?:|\bwww\.|!\[|\]\s*\(|\b(?:javascript|data|file|mailto):|\b[\w-]+\.(?:com|org|net|info|io|ru|cn)\b",
@@ -208,7 +228,8 @@ _MARKUP = re.compile(
 
 def claims(text: str) -> list[Claim]:
     """The sentences of what a model wrote, each with the numbers that stand in it or right behind it."""
-    return [claim for line in text.splitlines() for claim in _claims(_MARKERS.sub("", line))]
+    found = (claim for line in _CUT.sub("", text).splitlines() for claim in _claims(_MARKERS.sub("", line)))
+    return [claim for claim in found if re.search(r"\w", claim.text)]
 
 
 def _claims(line: str) -> Iterator[Claim]:
@@ -233,35 +254,37 @@ def _without_citations(line: str) -> tuple[str, list[tuple[int, list[int]]]]:
     return bare + line[done:], places
 
 
-def _with(answer: Answer, name: str, found: Sequence[Claim], given: Sequence[Quote], check: Check) -> Answer:
-    """The answer with further statements, and with the quotes that they rest on."""
-    for claim in found:
-        statement, cited = _checked(claim, given, check)
-        quotes, cites = _among(answer.quotes, cited)
-        statement = replace(statement, cites=cites)
-        answer = replace(answer, quotes=quotes, statements=(*answer.statements, statement), model=name)
-    standing = [statement for statement in answer.statements if not statement.struck]
-    return replace(answer, text=" ".join(map(_cited, standing))) if standing else answer
+def _with(answer: Answer, name: str, found: Sequence[Claim], known: Known) -> Answer:
+    """The answer with what a model wrote, each sentence once, and with the quotes that this rests on."""
+    quotes, statements = answer.quotes, []
+    for claim in dict.fromkeys(found):
+        statement, cited = known(claim)
+        quotes, cites = _among(quotes, cited)
+        statements.append(replace(statement, cites=cites))
+    standing = " ".join(_cited(statement) for statement in statements if not statement.struck)
+    return replace(
+        answer, text=standing or answer.text, quotes=quotes, statements=tuple(statements), model=name if found else ""
+    )
 
 
 def _cited(statement: Statement) -> str:
     return f"{escape_markdown(statement.text)} {''.join(f'[{number}]' for number in statement.cites)}"
 
 
-def _checked(claim: Claim, given: Sequence[Quote], check: Check) -> tuple[Statement, list[Quote]]:
+def _checked(claim: Claim, given: Sequence[Quote], check: Check) -> tuple[Statement, tuple[Quote, ...]]:
     """A claim as a statement, and the quotes it rests on; those of a struck one stay out of the answer."""
     if _MARKUP.search(claim.text):
-        return Statement(claim.text, (), "markup"), []
+        return Statement(claim.text, (), "markup"), ()
     if not claim.numbers:
-        return Statement(claim.text, (), "uncited"), []
+        return Statement(claim.text, (), "uncited"), ()
     if any(not 0 < number <= len(given) for number in claim.numbers):
-        return Statement(claim.text, (), "unknown"), []
-    cited = [given[number - 1] for number in claim.numbers]
+        return Statement(claim.text, (), "unknown"), ()
+    cited = tuple(given[number - 1] for number in claim.numbers)
     text = as_written(claim.text, cited)
     if text is None:
-        return Statement(claim.text, (), "quotation"), []
+        return Statement(claim.text, (), "quotation"), ()
     struck = check(text, [quote.text for quote in cited])
-    return Statement(text, (), struck), [] if struck else cited
+    return Statement(text, (), struck), () if struck else cited
 
 
 _QUOTED = re.compile(r"“([^“”]+)”|\"([^\"]+)\"|«([^«»]+)»")

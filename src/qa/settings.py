@@ -66,7 +66,11 @@ class Settings:
             if value := environ.get(f"QA_{name.upper()}"):
                 values[name] = value
         values |= {name: value for name, value in given.items() if value is not None}
-        settings = replace(cls(), **{name: _typed(name, value) for name, value in values.items()})
+        return cls().set_to(**values)
+
+    def set_to(self, **values: Any) -> Settings:
+        """These settings with some set to other values; QAError when a value is not of its type."""
+        settings = replace(self, **{name: _typed(name, value) for name, value in values.items()})
         if settings.llm_url and not settings.llm_model:
             raise QAError("QA_LLM_URL names a server and no model on it; set QA_LLM_MODEL too, or unset QA_LLM_URL.")
         return settings

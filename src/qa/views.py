@@ -9,11 +9,13 @@ from typing import Any
 from unicodedata import bidirectional
 
 from qa import library
-from qa.assistant import Assistant, checked
+from qa.assistant import Assistant, checked, language_model
 from qa.evaluate import FEEDBACK, Case, append_case
-from qa.generate import never
+from qa.generate import never, probe
 from qa.library import Item
 from qa.markup import answer_html, article_html, hint, problem, question_html, sentence
+from qa.prose import LanguageModel
+from qa.settings import Settings
 from qa.suggest import next_questions
 from qa.texts import Words
 from qa.transcript import Turn, describe, from_plain, history, to_html, to_markdown, turn, unpaired
@@ -86,6 +88,14 @@ def answered(
         for source in {quote.source for quote in answer.quotes} - digests.keys():
             digests[source] = assistant.document(source).digest
         yield turn(asked, answer, digests, suggested, comments, filters)
+
+
+def connected(settings: Settings, url: str, model: str, key: str) -> tuple[LanguageModel, str]:
+    """The language model that somebody named, and a line that says how fast it answers; QAError when it does not."""
+    found = language_model(settings.set_to(llm_url=url.strip(), llm_model=model.strip(), llm_key=key.strip()))
+    if found is None:
+        raise QAError("The address is empty; give that of the server, such as http://127.0.0.1:11434/v1.")
+    return found, f"{probe(found.endpoint)}."
 
 
 def messages(turns: Sequence[Turn], words: Words, pending: str = "", writing: str = "") -> list[Message]:

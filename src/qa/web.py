@@ -196,6 +196,8 @@ class Room:
     new: gr.Button
     visited: gr.Textbox
     """The query of the page's address."""
+    model: gr.State
+    """The language model that this window uses."""
     stops: Stops
 
     @property
@@ -275,15 +277,52 @@ def _ask_tab(assistant: Assistant, rooms: gr.Tabs, settings: Settings) -> Room:
                 with gr.Row():
                     outlets = gr.Dropdown([], label=LABELS("outlet"), multiselect=True, elem_id="outlets")
                     documents = gr.Dropdown([], label=LABELS("document"), multiselect=True, elem_id="documents")
+            model = _model_settings(assistant, settings)
         with gr.Column(scale=6, min_width=320):
             source = gr.HTML(
                 elem_id="source", padding=False, server_functions=[show, peek], js_on_load=_script("source")
             )
-    hidden = (gr.JSON([], visible=False), gr.State(""), new, gr.Textbox("", visible=False), Stops())
+    hidden = (gr.JSON([], visible=False), gr.State(""), new, gr.Textbox("", visible=False), model, Stops())
     asking = (chat, problem, question, standalone, chips, comments, since, until, outlets, documents, source)
     room = Room(rooms, *asking, *hidden)
     _wire_feedback(room, form, assistant, settings)
     return room
+
+
+def _model_settings(assistant: Assistant, settings: Settings) -> gr.State:
+    """Where a language model is named, on the page of whoever runs it: others could make this machine call any address.
+
+    The key stays in this window's state on the server.
+    """
+    model = gr.State(assistant.model)
+    if not settings.local:
+        return model
+
+    def use(url: str, name: str, key: str) -> tuple[Any, str]:
+        try:
+            found, told = views.connected(settings, url, name, key)
+        except QAError as error:
+            return gr.skip(), markup.problem(str(error))
+        return found, markup.hint(told)
+
+    def drop(request: gr.Request) -> tuple[None, str]:
+        return None, markup.hint(_spoken(request)["model_dropped"])
+
+    with gr.Accordion(LABELS("model"), open=False, elem_id="model"):
+        gr.Markdown(LABELS("model_hint"))
+        url = gr.Textbox(
+            settings.llm_url, label=LABELS("model_url"), placeholder="http://127.0.0.1:11434/v1", elem_id="url"
+        )
+        with gr.Row():
+            name = gr.Textbox(settings.llm_model, label=LABELS("model_name"), min_width=120, elem_id="named")
+            key = gr.Textbox("", label=LABELS("model_key"), type="password", min_width=120, elem_id="key")
+        told = gr.HTML(elem_id="connected", padding=False)
+        with gr.Row():
+            without = gr.Button(LABELS("model_drop"), size="sm", elem_id="drop-model")
+            with_it = gr.Button(LABELS("model_use"), size="sm", variant="primary", elem_id="use-model")
+    with_it.click(use, [url, name, key], [model, told], **PRIVATE)
+    without.click(drop, None, [model, told], **PRIVATE)
+    return model
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------
@@ -292,25 +331,29 @@ def _ask_tab(assistant: Assistant, rooms: gr.Tabs, settings: Settings) -> Room:
 def _wire_questions(page: gr.Blocks, room: Room, assistant: Assistant) -> None:
     """Everything that asks: the box, the standalone form, examples, suggestions, a link, trying again, editing."""
 
-    def ask(request: gr.Request, typed: str, plain: Any, *chosen: Any) -> Iterator[Updates]:
-        yield from _reply(room, assistant, request, typed, plain, chosen)
+    def ask(request: gr.Request, typed: str, plain: Any, model: Any, *chosen: Any) -> Iterator[Updates]:
+        yield from _reply(room, assistant.with_model(model), request, typed, plain, chosen)
 
-    def ask_alone(request: gr.Request, typed: str, plain: Any, *chosen: Any) -> Iterator[Updates]:
-        yield from _reply(room, assistant, request, typed, plain, chosen, alone=True)
+    def ask_alone(request: gr.Request, typed: str, plain: Any, model: Any, *chosen: Any) -> Iterator[Updates]:
+        yield from _reply(room, assistant.with_model(model), request, typed, plain, chosen, alone=True)
 
-    def ask_chosen(event: gr.SelectData, request: gr.Request, plain: Any, *chosen: Any) -> Iterator[Updates]:
+    def ask_chosen(
+        event: gr.SelectData, request: gr.Request, plain: Any, model: Any, *chosen: Any
+    ) -> Iterator[Updates]:
         typed = event.value["text"] if isinstance(event.value, dict) else str(event.value)
-        yield from _reply(room, assistant, request, typed, plain, chosen)
+        yield from _reply(room, assistant.with_model(model), request, typed, plain, chosen)
 
-    def retry(event: gr.RetryData, request: gr.Request, plain: Any, *chosen: Any) -> Iterator[Updates]:
+    def retry(event: gr.RetryData, request: gr.Request, plain: Any, model: Any, *chosen: Any) -> Iterator[Updates]:
         number = _turn_number(event.index)
-        yield from _reply(room, assistant, request, plain[number]["asked"], plain[:number], chosen)
+        again = plain[number]["asked"]
+        yield from _reply(room, assistant.with_model(model), request, again, plain[:number], chosen)
 
-    def edit(event: gr.EditData, request: gr.Request, plain: Any, *chosen: Any) -> Iterator[Updates]:
+    def edit(event: gr.EditData, request: gr.Request, plain: Any, model: Any, *chosen: Any) -> Iterator[Updates]:
         number = _turn_number(event.index)
-        yield from _reply(room, assistant, request, str(event.value), plain[:number], chosen)
+        edited = str(event.value)
+        yield from _reply(room, assistant.with_model(model), request, edited, plain[:number], chosen)
 
-    given = [room.turns, *room.chosen]
+    given = [room.turns, room.model, *room.chosen]
     events = [
         room.question.submit(ask, [room.question, *given], room.shown, **FILTERED),
         room.standalone.submit(ask_alone, [room.standalone, *given], room.shown, **FILTERED),
@@ -353,7 +396,7 @@ def _wire_steps_back(room: Room, assistant: Assistant, events: Sequence[Any]) ->
 def _wire_opening(page: gr.Blocks, room: Room, assistant: Assistant) -> None:
     """What the page shows first: the conversation that this window had, or the answer that a link asks for."""
 
-    def opened(plain: Any, query: str, request: gr.Request) -> Iterator[Updates]:
+    def opened(plain: Any, query: str, model: Any, request: gr.Request) -> Iterator[Updates]:
         spoken = _spoken(request)
         first = [ExampleMessage(text=question) for question in views.examples(assistant)]
         chat = gr.Chatbot(examples=first, placeholder=spoken["welcome"])
@@ -362,16 +405,16 @@ def _wire_opening(page: gr.Blocks, room: Room, assistant: Assistant) -> None:
         if not link.get("q"):
             yield {**_restored(room, assistant, plain, spoken), room.question: _ready(spoken)}
             return
-        yield from _followed(room, assistant, request, link)
+        yield from _followed(room, assistant.with_model(model), request, link)
 
     parts = [*room.shown, *room.chosen, room.chips]
-    page.load(opened, [room.turns, room.visited], parts, js=VISIT, **PRIVATE).then(
+    page.load(opened, [room.turns, room.visited, room.model], parts, js=VISIT, **PRIVATE).then(
         None, room.turns, None, js="(turns) => { verbatim.arrived(); verbatim.keep(turns); }", **PRIVATE
     )
 
 
 KEEP = "(turns) => verbatim.keep(turns)"
-VISIT = "() => [verbatim.turns(), location.search]"
+VISIT = "(turns, visited, model) => [verbatim.turns(), location.search, model]"
 """What the browser does when a conversation has changed, and when the page opens; see static/page.js."""
 
 
@@ -409,7 +452,7 @@ def _growing(
 ) -> Iterator[Updates]:
     """The conversation with an answer, then with every statement that a language model adds to it."""
     last = next(answers)
-    writer = assistant.writer if last.answered else ""
+    writer = assistant.model.endpoint.model if assistant.model and last.answered else ""
     shown = _shown(room, assistant, (*before, last), spoken, writer)
     yield shown if writer else {**shown, room.question: _ready(spoken)}
     if not writer:
