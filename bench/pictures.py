@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.browsing import ask, chromium, served, tab, visiting
 from tests.conftest import CORPUS, ROOT
+from tests.llm import scripted
 
 DOCS = ROOT / "docs"
 WAR = "What does Mexico say about the war in Ukraine?"
@@ -44,6 +45,22 @@ def asking(page: Any) -> None:
     ask(page, "How do vaccines protect against measles?")
     page.click("#chat .refusal summary >> nth=0")
     picture(page, "refusal")
+
+
+def written(browser: Any, folder: Path) -> None:
+    """What a model writes above the quotes; it is played by a script, so that one statement is sure to be struck."""
+    said = (
+        "The army seized 56 grenade launchers, 12 rocket launchers and 221 fully automatic firearms from criminal "
+        "groups [1]. It counted them from the end of 2016 [1]."
+    )
+    with (
+        scripted(said) as model,
+        served(folder, QA_LLM_URL=model.url, QA_LLM_MODEL="a-language-model") as address,
+        visiting(browser, address, viewport=DESK) as page,
+    ):
+        ask(page, "How many grenade launchers did the army seize?")
+        page.wait_for_selector("#source mark.focus")
+        picture(page, "written")
 
 
 def library(page: Any, corpus: Path) -> None:
@@ -82,6 +99,8 @@ def main() -> None:
                 tab(page, 2)
                 picture(page, "history")
                 library(page, folder / "corpus")
+        (folder / "corpus" / "scan.txt").unlink()
+        written(browser, folder)
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ FAILURES: dict[str, tuple[Behaviour, str]] = {
     "no room": (too_long(), "was given more than it can read at once; ask a shorter question, or start it with"),
     "nothing": (says(), "answers nothing; ask in other words, or set QA_LLM_MODEL to another."),
     "no answer": (says("NO ANSWER"), "scripted finds no answer in these sentences."),
-    "all struck": (says(FALSE), "Nothing that scripted wrote is supported by the sentences that it names."),
+    "all struck": (says(FALSE), "Nothing that scripted wrote could be confirmed by the sentences that it names."),
 }
 
 

@@ -142,7 +142,7 @@ def test_what_nothing_supports_is_struck_with_its_reason(said: str, struck: Stru
     assert statement.struck == struck
     assert statement.cites == ()
     assert (answer.text, answer.quotes) == (FOUND.text, FOUND.quotes), "the answer is the extractive one"
-    assert answer.note == "Nothing that scripted wrote is supported by the sentences that it names."
+    assert answer.note == "Nothing that scripted wrote could be confirmed by the sentences that it names."
 
 
 def test_struck_statements_stay_between_those_that_stand() -> None:

@@ -28,6 +28,7 @@ from qa.types import (
     Quote,
     Ranks,
     Span,
+    Statement,
     StoreError,
     Verdict,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Ranks",
     "Settings",
     "Span",
+    "Statement",
     "StoreError",
     "Verdict",
     "ask",

@@ -88,9 +88,9 @@ def _prose(turn: Turn, words: Words, writing: str) -> str:
     said = " ".join(_stated(statement, turn, words) for statement in turn.statements)
     by = words["writing"].format(model=writing) if writing else words["written"].format(model=turn.model)
     told = sentence(by, writing, turn.model) if writing or said else ""
-    note = f'<p class="note">{sentence(turn.note, turn.model)}</p>' if turn.note else ""
+    note = f'<p class="note"><small>{sentence(turn.note, turn.model)}</small></p>' if turn.note else ""
     written = f'<p class="said">{said}</p>' if said else ""
-    about = f'<p class="note">{told}</p>' if told else ""
+    about = f'<p class="note"><small>{told}</small></p>' if told else ""
     return f'<div class="written">{written}{about}{note}</div>' if written or about or note else ""
 
 

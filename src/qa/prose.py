@@ -34,7 +34,7 @@ REPEATED = 3
 """Blanks in a row, and times that a sentence comes again, after which a model is not listened to any longer."""
 
 RULES = """You answer a question from numbered sentences of newspaper articles.
-- Say only what these sentences say. Keep their names, numbers and dates, and whoever said something, as they are.
+- Say only what these sentences say, close to their own words. Keep names, numbers, dates and who said what as they are.
 - End every sentence of your answer with the numbers of the sentences it comes from, like this [2] or this [1][4].
 - Write at most four sentences of plain text, in the language of the question. No headings, no lists, no links.
 - If the sentences do not answer the question, write only: NO ANSWER
@@ -125,7 +125,7 @@ def _ended(answer: Answer, name: str, found: Sequence[Claim], known: Known) -> A
         return replace(answer, note=f"{name} finds no answer in these sentences.")
     answer = _with(answer, name, found, known)
     if all(statement.struck for statement in answer.statements):
-        return replace(answer, note=f"Nothing that {name} wrote is supported by the sentences that it names.")
+        return replace(answer, note=f"Nothing that {name} wrote could be confirmed by the sentences that it names.")
     return answer
 
 

@@ -270,14 +270,17 @@ def _ask_tab(assistant: Assistant, rooms: gr.Tabs, settings: Settings) -> Room:
             with gr.Row(elem_id="options"):
                 comments = gr.Checkbox(label=LABELS("comments"), elem_id="comments", container=False)
                 new = gr.Button(LABELS("new"), elem_id="new", size="sm", scale=0)
-            with gr.Accordion(LABELS("filters"), open=False, elem_id="filters"):
-                with gr.Row():
-                    since = gr.Textbox("", label=LABELS("since"), elem_id="since", min_width=120, placeholder="2024-03")
-                    until = gr.Textbox("", label=LABELS("until"), elem_id="until", placeholder="2025")
-                with gr.Row():
-                    outlets = gr.Dropdown([], label=LABELS("outlet"), multiselect=True, elem_id="outlets")
-                    documents = gr.Dropdown([], label=LABELS("document"), multiselect=True, elem_id="documents")
-            model = _model_settings(assistant, settings)
+            with gr.Row(elem_id="extras"):
+                with gr.Accordion(LABELS("filters"), open=False, elem_id="filters"):
+                    with gr.Row():
+                        since = gr.Textbox(
+                            "", label=LABELS("since"), elem_id="since", min_width=120, placeholder="2024-03"
+                        )
+                        until = gr.Textbox("", label=LABELS("until"), elem_id="until", placeholder="2025")
+                    with gr.Row():
+                        outlets = gr.Dropdown([], label=LABELS("outlet"), multiselect=True, elem_id="outlets")
+                        documents = gr.Dropdown([], label=LABELS("document"), multiselect=True, elem_id="documents")
+                model = _model_settings(assistant, settings)
         with gr.Column(scale=6, min_width=320):
             source = gr.HTML(
                 elem_id="source", padding=False, server_functions=[show, peek], js_on_load=_script("source")
