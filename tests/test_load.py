@@ -46,7 +46,7 @@ class Person:
     def ask(self, question: str) -> float:
         """Ask, wait for the answer, and return the seconds it took."""
         began = time.perf_counter()
-        given = [question, self.turns, False, "", "", [], []]
+        given = [question, self.turns, None, False, "", "", [], []]
         assert len(given) == len(self.inputs)
         body = {
             "data": given,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
+from threading import Semaphore
 
 from qa import answer as answers
 from qa import ingest, models, prose, quoting, search, support
@@ -47,6 +49,10 @@ from qa.wording import worded
 MAX_QUESTION = 2_000
 """Characters; a longer text is a document rather than a question."""
 
+SIDE_BY_SIDE = 4
+"""Questions that are read for at once; the others wait their turn, but not for what a language model writes. See
+"Twenty people at once" in BENCHMARKS.md."""
+
 MAX_PASSAGES = 100
 """The most passages that one retrieval returns."""
 
@@ -64,6 +70,7 @@ class Assistant:
     ) -> None:
         self.calibration = calibration
         self._model = model
+        self._turns = Semaphore(SIDE_BY_SIDE)
         self._store = store
         self._embedder = embedder
         self._reranker = reranker
@@ -75,7 +82,9 @@ class Assistant:
 
     def with_model(self, model: LanguageModel | None) -> Assistant:
         """The same assistant with another language model, or with none."""
-        return Assistant(self._store, self._embedder, self._reranker, self.calibration, model)
+        other = copy(self)
+        other._model = model
+        return other
 
     @classmethod
     def open(cls, store: str | Path | None = None, settings: Settings | None = None) -> Assistant:
@@ -133,7 +142,7 @@ class Assistant:
         """
         typed = self._fitting(checked(question))
         alone = self._standalone(typed, history, stopped)
-        with self._snapshot() as snapshot:
+        with self._turns, self._snapshot() as snapshot:
             answer = self._answer(snapshot, typed, alone, include_comments, filters)
             read = self._read(snapshot, answer)
         yield answer

@@ -239,7 +239,7 @@ def _eval(options: argparse.Namespace, settings: Settings) -> int:
     cases = evaluate.read_cases(options.file)
     floors = evaluate.read_floors(options.floors) if options.floors else {}
     assistant = Assistant.open(settings=settings)
-    results = evaluate.run(cases, assistant.ask)
+    results = evaluate.run(cases, assistant.with_model(None).ask)  # Quotes are what is scored.
     for result in results:
         if not result.right:
             print(f"  wrong: {result.case.question}  →  {_wrapped(result.answer.text, '    ').strip()}")

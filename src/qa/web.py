@@ -33,8 +33,9 @@ from qa.types import Filters, QAError
 
 STATIC = Path(__file__).parent / "static"
 
-CONCURRENCY = 4
-"""Questions answered side by side, on the page and by the API; see "Twenty people at once" in BENCHMARKS.md."""
+CONCURRENCY = 20
+"""Questions that are open at once, on the page and by the API. Of these the assistant reads for a few at a time; the
+others wait for it, or for what a language model writes."""
 
 CHOICES = 1_000
 """Articles that the filter offers; a browser lists no more in comfort."""
