@@ -259,6 +259,10 @@ def test_as_many_sentences_as_fit_the_context_are_given_the_most_relevant_first(
         assert answers[-1].note == f"scripted was given {number} of the 4 sentences that were found."
 
 
+def test_where_nothing_can_be_cited_the_model_is_not_asked() -> None:
+    assert grown("Ann found it [1].", read=[]) == []
+
+
 def test_where_nothing_fits_the_model_is_not_asked() -> None:
     with scripted("Ann found it [1].") as server:
         answers = list(write(LanguageModel(server.endpoint, words, 3), "Who?", FOUND, READ, passes))

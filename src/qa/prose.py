@@ -93,6 +93,8 @@ def write(
     `read` are the sentences that may be cited, most relevant first. When the model fails, the answer that stands by
     then is yielded once more, with a note that says so.
     """
+    if not read:  # Every sentence asks or orders.
+        return
     given = _that_fit(model, question, read)
     name = model.endpoint.model
     if len(given) < len(read):
