@@ -85,8 +85,9 @@ def converse(person: Person, number: int) -> tuple[list[float], list[Any]]:
 
 
 @pytest.mark.slow
-def test_twenty_people_at_once(tmp_path: Path) -> None:
+def test_twenty_people_at_once(tmp_path: Path, corpus_store: Path) -> None:
     shutil.copytree(CORPUS, tmp_path / "corpus")
+    shutil.copytree(corpus_store, tmp_path / "vectorstore")
     with served(tmp_path) as address:
         with urllib.request.urlopen(f"{address}config", timeout=30) as reply:
             config = json.load(reply)

@@ -24,9 +24,10 @@ PROBED = "One two three."
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, corpus_store: Path) -> Path:
     made = tmp_path_factory.mktemp("model-page")
     shutil.copytree(CORPUS, made / "corpus")
+    shutil.copytree(corpus_store, made / "vectorstore")
     return made
 
 

@@ -29,7 +29,7 @@ def embedder() -> SentenceTransformerEmbedder:
 
 @pytest.fixture(scope="module")
 def texts(embedder: SentenceTransformerEmbedder) -> list[str]:
-    """500 runs of sentences of the corpus, of every length up to a chunk's."""
+    """150 runs of sentences of the corpus, of every length up to a chunk's."""
     count = models.token_counter(SETTINGS)
     found: set[str] = set()
     for source in documents.scan(CORPUS)[0]:
@@ -38,7 +38,7 @@ def texts(embedder: SentenceTransformerEmbedder) -> list[str]:
             spans = chunks.sentences(chunk.text)
             found |= {chunk.text[a.start : b.end] for a in spans for b in spans if a.start <= b.start}
             found |= {chunk.context[: 7 * n] for n in range(1, 40)}
-    return random.Random(1).sample(sorted(found), 500)
+    return random.Random(1).sample(sorted(found), 150)
 
 
 def test_a_vector_does_not_depend_on_its_neighbours(embedder: SentenceTransformerEmbedder, texts: list[str]) -> None:

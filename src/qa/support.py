@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from text_to_num import alpha2digit
 
@@ -15,15 +15,21 @@ from qa.types import Reranker, Struck
 LEAST = 4.5
 SHARED = 0.45
 
+COUNTED = 2
+"""Words behind a number of which one is what it counts: "221 fully automatic"."""
+
+DENIED = 4
+"""Words behind a "not" that it is about, in most sentences."""
+
 
 def struck(statement: str, cited: Sequence[str], judge: Reranker) -> Struck:
     """Why the cited sentences do not support a statement; "" when they do."""
     evidence = " ".join(cited)
-    if numbers(statement) - numbers(evidence):
+    if numbers(statement) - numbers(evidence) or _counts_otherwise(statement, evidence):
         return "number"
-    if _names(statement) - _stems(evidence):
+    if _names(_expanded(statement)) - _stems(_expanded(evidence)):
         return "name"
-    if negated(statement) != negated(evidence):
+    if _denies_otherwise(statement, evidence):
         return "negation"
     own = _stems(statement)
     if len(own & _stems(evidence)) < SHARED * len(own):
@@ -32,12 +38,10 @@ def struck(statement: str, cited: Sequence[str], judge: Reranker) -> Struck:
     return "" if logit >= LEAST else "unsupported"
 
 
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
-_NEGATION = re.compile(
-    r"\b(?:not|no|none|never|nobody|nothing|nowhere|neither|nor|without|cannot|\w+n['’]t|refus\w+|den(?:y|ie[sd])\w*|reject\w*|fail\w*"
-    r"|ni|nunca|jamás|nadie|nada|ningun\w*|ningún|sin|tampoco|rechaz\w+|neg(?:ó|aron|ar))\b",
-    re.I,
-)
+_YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
 
 
 def numbers(text: str) -> set[str]:
@@ -46,15 +50,94 @@ def numbers(text: str) -> set[str]:
     return {figure.replace(",", "") for figure in _FIGURE.findall(figures)}
 
 
+def _counts_otherwise(statement: str, evidence: str) -> bool:
+    """Whether a number of the statement counts what it does not in the evidence: "56 rockets" for "56 grenades"."""
+    theirs = list(_counted(evidence))
+    return any(
+        not any(number == other and counted[0] in things for other, things in theirs)
+        for number, counted in _counted(statement)
+        if counted
+    )
+
+
+def _counted(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Every number with the beginnings of the next words that say something; a year counts nothing."""
+    figures = alpha2digit(alpha2digit(text, "en"), "es")
+    for found in _FIGURE.finditer(figures):
+        behind = re.split(r"[.,;:!?]\s", figures[found.end() :])[0]
+        telling = [fold(word)[:STEM] for word in words(behind) if fold(word) not in EMPTY and not word[0].isdigit()]
+        if not _YEAR.fullmatch(found.group()):
+            yield found.group().replace(",", ""), telling[:COUNTED]
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+_INITIALS = {"United States(?: of America)?|U\\.S\\.A?\\.?|USA": "US", "United Kingdom|U\\.K\\.": "UK"}
+_INITIALS |= {"European Union|E\\.U\\.": "EU", "United Nations|U\\.N\\.": "UN"}
+
+_OPENING = OPENERS | frozenset(
+    "about above according across afterwards again against all almost along already also altogether among amid "
+    "another any anyone around asked away behind below besides between beyond both could despite down each earlier "
+    "either elsewhere even eventually every everyone everything except few finally first five former four further "
+    "generally here however indeed inside instead last lastly later least less like likewise many meanwhile might "
+    "more moreover most much must near nearly neither never nevertheless next nobody none nor nothing now off often "
+    "once one only other otherwise out over overall part per perhaps rather recently regarding several shall should "
+    "similarly some someone something sometimes soon still such ten than thanks that three through throughout thus "
+    "today together too toward towards two until up upon us usually via whatever whenever whether within without "
+    "would yes yesterday yet además ahora antes aunque cada como con cuando desde después donde durante entre esta "
+    "este esto estas estos hasta hoy luego más mientras muchos nadie ni no otra otro para pero por porque pues que "
+    "quien según ser si sin sobre solo también tampoco tras".split()
+)
+"""Small words with which a sentence may open."""
+
+
+def _expanded(text: str) -> str:
+    """The text with the names that everybody abbreviates in their short form."""
+    for long, short in _INITIALS.items():
+        text = re.sub(rf"\b(?:{long})(?!\w)", short, text)
+    return text
+
+
+def _names(text: str) -> set[str]:
+    """The beginnings of the words that name something; of "Mexico" and "Mexican" it is the same."""
+    capitals = (word for word in words(text) if word[0].isupper() and (word.isupper() or fold(word) not in _OPENING))
+    return {fold(word)[:STEM] for word in capitals if fold(word) != "i"}
+
+
+def _stems(text: str) -> set[str]:
+    """The beginnings of the words that say something, in whatever inflection."""
+    return {fold(word)[:STEM] for word in words(text) if fold(word) not in EMPTY or word.isupper()}
+
+
+# --- negations --------------------------------------------------------------------------------------------------------
+
+_NEGATION = re.compile(
+    r"\b(?:not|no|none|never|nobody|nothing|nowhere|neither|nor|without|cannot|\w+n['’]t|refus\w+|den(?:y|ie[sd])\w*"
+    r"|reject\w*|fail\w*|declin\w+|unable|lack\w*|hardly|barely"
+    r"|ni|nunca|jamás|nadie|nada|ningun\w*|ningún|sin|tampoco|rechaz\w+|neg(?:ó|aron|ar))\b",
+    re.I,
+)
+
+
 def negated(text: str) -> bool:
     """Whether a text denies something."""
     return _NEGATION.search(text) is not None
 
 
-def _names(text: str) -> set[str]:
-    return {fold(word)[:STEM] for word in words(text) if word[0].isupper() and fold(word) not in OPENERS}
+def _denies_otherwise(statement: str, evidence: str) -> bool:
+    """Whether a statement denies what its sentences do not, or says what they deny."""
+    ours, theirs = list(_denied(statement)), list(_denied(evidence))
+    said = _stems(statement)
+    invented = any(not any(each & other for other in theirs) for each in ours if each)
+    dropped = any(
+        2 * len(each & said) >= len(each) and not any(each & other for other in ours) for each in theirs if each
+    )
+    return invented or dropped or (bool(ours) and not theirs)
 
 
-def _stems(text: str) -> set[str]:
-    """The beginnings of the words that say something, in whatever inflection."""
-    return {fold(word)[:STEM] for word in words(text) if fold(word) not in EMPTY}
+def _denied(text: str) -> Iterator[set[str]]:
+    """What each negation of a text is about: the beginnings of the next words that say something."""
+    for found in _NEGATION.finditer(text):
+        behind = re.split(r"[,.;:!?]\s", text[found.end() :])[0]
+        telling = [fold(word)[:STEM] for word in words(behind) if fold(word) not in EMPTY and not negated(word)]
+        yield set(telling[:DENIED])
