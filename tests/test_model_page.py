@@ -124,7 +124,7 @@ def test_a_stop_keeps_what_stands_and_the_server_is_left(page: Any) -> None:
 
 
 def test_a_stop_ends_the_wait_for_the_first_word(page: Any) -> None:
-    with scripted(PROBED, hangs()) as server:
+    with scripted(PROBED, hangs(), says(FIRST)) as server:
         connect(page, server)
         send(page, SEIZED)
         page.click("#question .stop-button")
@@ -132,6 +132,8 @@ def test_a_stop_ends_the_wait_for_the_first_word(page: Any) -> None:
         assert server.asked[1].left.wait(10)
         assert QUOTE in shown(page, "p.body")
         assert page.input_value("#question textarea") == ""
+        ask(page, SEIZED)
+        assert shown(page, ".said").startswith("The army seized 56 grenade launchers"), "it can be asked again"
 
 
 FAILURES: dict[str, tuple[Behaviour, str]] = {

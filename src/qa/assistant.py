@@ -14,7 +14,7 @@ from qa import ingest, models, prose, quoting, search, support
 from qa.aims import aim_of, topic
 from qa.confidence import CALIBRATION, Calibration, read_calibration
 from qa.conversation import Message, points_back, standalone
-from qa.generate import endpoint, never
+from qa.generate import POLL, endpoint, never
 from qa.prose import LanguageModel
 from qa.rewriting import rewritten
 from qa.segments import part_at
@@ -138,16 +138,31 @@ class Assistant:
         """The answer as it grows: first with the quotes alone, then, where a language model is set and the articles
         answer, once more with each of its statements; the last is what `ask` returns.
 
-        When `stopped()` is true, or the iterator is closed, the model is not listened to any longer.
+        When `stopped()` is true, or the iterator is closed, nothing is waited for any longer.
         """
         typed = self._fitting(checked(question))
         alone = self._standalone(typed, history, stopped)
-        with self._turns, self._snapshot() as snapshot:
-            answer = self._answer(snapshot, typed, alone, include_comments, filters)
-            read = self._read(snapshot, answer)
+        with self._turn(stopped) as mine:
+            if not mine:
+                return
+            with self._snapshot() as snapshot:
+                answer = self._answer(snapshot, typed, alone, include_comments, filters)
+                read = self._read(snapshot, answer)
         yield answer
         if self._model and answer.answered:  # What is refused, a model is not to answer from what it knows.
             yield from prose.write(self._model, answer.question, answer, read, self._support, stopped)
+
+    @contextmanager
+    def _turn(self, stopped: Callable[[], bool]) -> Iterator[bool]:
+        """Wait for one of the places side by side; False when it was stopped before there was one."""
+        mine = False
+        while not mine and not stopped():
+            mine = self._turns.acquire(timeout=POLL)
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._turns.release()
 
     def _standalone(self, typed: str, history: Sequence[Message], stopped: Callable[[], bool]) -> str:
         """The question as it reads without its conversation."""

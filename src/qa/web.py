@@ -445,17 +445,20 @@ def _reply(
     yield {room.chat: views.messages(turns, spoken, asked), room.problem: "", room.question: box, room.typed: typed}
     try:
         answers = views.answered(assistant, asked, turns, bool(chosen[0]), filters, alone, room.stops.of(request))
-        yield from _growing(room, assistant, turns, answers, spoken)
+        yield from _growing(room, assistant, typed, turns, answers, spoken)
     except QAError as error:
         shown = _shown(room, assistant, turns, spoken)
         yield {**shown, room.problem: markup.problem(str(error)), room.question: _ready(spoken, typed)}
 
 
 def _growing(
-    room: Room, assistant: Assistant, before: Sequence[Turn], answers: Iterator[Turn], spoken: Words
+    room: Room, assistant: Assistant, typed: str, before: Sequence[Turn], answers: Iterator[Turn], spoken: Words
 ) -> Iterator[Updates]:
     """The conversation with an answer, then with every statement that a language model adds to it."""
-    last = next(answers)
+    last = next(answers, None)
+    if last is None:  # It was stopped before its turn came. What is shown last is shown once more at the end.
+        yield {**_shown(room, assistant, before, spoken), room.question: _ready(spoken, typed)}
+        return
     writer = assistant.model.endpoint.model if assistant.model and last.answered else ""
     shown = _shown(room, assistant, (*before, last), spoken, writer)
     yield shown if writer else {**shown, room.question: _ready(spoken)}
