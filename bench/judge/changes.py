@@ -329,7 +329,7 @@ def rewritten_number(text: str, rng: random.Random) -> str:
         return text
     number = found.group()
     near = text[max(0, found.start() - 1)] + text[found.end() : found.end() + 1]
-    if re.search(r"[$£€#%/:–—°"-]", near) or re.match(
+    if re.search(r"[$£€#%/:–—°-]", near) or re.match(
         r" (?:January|February|Mar|Apr|May|Ju|Aug|Sept|Oct|Nov|Dec)", text[found.end() :]
     ):
         return text

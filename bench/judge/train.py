@@ -34,7 +34,7 @@ FROZEN = 3
 PAIRWISE = 1.0
 """Weight of the order within a group beside each pair's own truth."""
 SAVE_EVERY = 240.0
-CHECKED = 1200
+CHECKED = 700
 """Held-out pairs that are scored on the way."""
 SHRINK = 0.25
 """What the reranker's scores, which reach from -11 to 11, are multiplied with to begin with."""
