@@ -41,6 +41,12 @@ WEIGHT = {"number": 4.0, "name": 4.0, "phrase": 1.0, "roles": 2.0, "negation": 1
           "modality": 4.0}  # fmt: skip
 STYLE = 0.3
 """Share of the statements that get words of the same meaning."""
+MIRRORED = 0.45
+"""Share of the changes that are made in the evidence, so that the changed statement is the true one."""
+MIRRORED_NEGATION = 0.6
+UNMIRRORED = 0.25
+"""Share of the negations that are used although the evidence cannot be negated alike. With these two a statement with
+`not` is true as often as it is false."""
 JOINED = 0.4
 """Share of the sentences that are joined with their neighbour."""
 WRAPPED = 0.04
@@ -226,7 +232,10 @@ class Maker:
         """The change in the statement alone, or in the evidence alone, each beside what then holds."""
         self._group += 1
         turn = change.evidence if change.evidence != evidence else None
-        if turn and change.kind != "modality" and self._rng.random() < 0.45:
+        negates = change.kind in {"negation", "refusal"}
+        if negates and not turn and self._rng.random() > UNMIRRORED:
+            return
+        if turn and change.kind != "modality" and self._rng.random() < (MIRRORED_NEGATION if negates else MIRRORED):
             yield Pair(self._group, base.origin + "*", turn, self._wrapped(change.statement), 1, held_out)
             if change.kind != "refusal" or self._rng.random() < 0.8:
                 yield Pair(self._group, change.kind, turn, self._wrapped(statement), 0, held_out)

@@ -75,7 +75,7 @@ def start(frozen: int, rate: float) -> Run:
     known = {id(p) for p in head}
     body = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
     groups = [{"params": body, "lr": rate, "base": rate}, {"params": head, "lr": HEAD_RATE, "base": HEAD_RATE}]
-    return Run(network, torch.optim.AdamW(groups, weight_decay=0.01))
+    return Run(network, torch.optim.AdamW(groups, weight_decay=0.01, fused=True))
 
 
 def batches(encoded: Sequence[Any], pairs: Sequence[Row], seed: int) -> Iterator[list[int]]:
@@ -207,12 +207,13 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=35.0)
     options.add_argument("--rate", type=float, default=RATE)
     options.add_argument("--frozen", type=int, default=FROZEN)
+    options.add_argument("--threads", type=int, default=2)
     options.add_argument("--start", type=Path, help="weights of an earlier run to start from")
     options.add_argument("--blind", action="store_true")
     given = options.parse_args()
     given.run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(5)
-    torch.set_num_threads(2)
+    torch.set_num_threads(given.threads)
     pairs = figures.pairs_of(given.pairs)
     check = [pair for pair in pairs if pair["held_out"]]
     random.Random(3).shuffle(groups := sorted({pair["group"] for pair in check}))  # noqa: S311
