@@ -42,7 +42,7 @@ class Change:
 
 def changes(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Random) -> Iterator[Change]:
     """Every change that the statement offers. `around` are other sentences of the same article, to borrow from."""
-    for rule in (_numbers, _names, _phrases):
+    for rule in (_numbers, _series, _names, _phrases):
         yield from rule(statement, evidence, around, rng)
     for own in (_roles, _negation, _lexical_negation, _opposites, _modality):
         yield from own(statement, evidence, rng)
@@ -64,6 +64,21 @@ def _numbers(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.R
         other = rng.choice(others) if others and rng.random() < 0.6 else _near(number, rng)
         if other and other not in found:
             yield Change("number", exchanged(statement.text, number, other), exchanged(evidence.text, number, other))
+
+
+def _series(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Random) -> Iterator[Change]:
+    """Another month, day of the week, rank or order of magnitude."""
+    for series in words.SERIES:
+        here = [word for word in series if _has(evidence.text, word)]
+        mine = [word for word in here if _has(statement.text, word)]
+        if mine:
+            word = rng.choice(mine)
+            others = [other for other in here if other not in mine]
+            if not others or rng.random() < 0.4:
+                others = [other for other in series if other not in here]
+            if others:
+                other = rng.choice(others)
+                yield Change("number", exchanged(statement.text, word, other), exchanged(evidence.text, word, other))
 
 
 def _alike(left: str, right: str) -> bool:

@@ -30,7 +30,9 @@ HELD_OUT = 8
 """One article of so many is held out."""
 CONTEXT = 0.3
 """Share of the evidence that has a neighbouring sentence with it."""
-CHANGES = 3
+TWICE = {"number": 3, "name": 2}
+"""How often a kind of change may be made to one statement, where it is more than once."""
+CHANGES = 4
 """Changed statements of one statement, at most."""
 EVIDENCE_WORDS = 95
 SHARE = {"new_wiki_v1.0": 1.0, "squad2_part": 1.0, "amazon_reviews_v1.0": 0.3, "reddit_v1.0": 0.3}
@@ -246,17 +248,19 @@ class Maker:
                 yield Pair(self._group, base.origin + "*", turn, self._wrapped(change.statement), 1, held_out)
 
     def _changed(self, statement: Doc, evidence: Doc, base: Base, rows: Sequence[int]) -> list[changes.Change]:
-        """A few changes, no two of a kind if there are enough kinds."""
+        """A few changes of several kinds."""
         around = [d for i, d in enumerate(base.paragraph.docs) if i not in rows]
         rng = self._rng
         found = list(changes.changes(statement, evidence, around, rng))
         found = [c for c in found if c.statement.lower() != statement.text.lower()]
         rng.shuffle(found)
         found.sort(key=lambda c: -WEIGHT[c.kind] * rng.random())
-        kept: dict[str, changes.Change] = {}
+        kept: list[changes.Change] = []
         for change in found:
-            kept.setdefault(change.kind, change)
-        return list(kept.values())[:CHANGES]
+            alike = sum(other.kind == change.kind for other in kept)
+            if alike < TWICE.get(change.kind, 1) and change.statement not in {other.statement for other in kept}:
+                kept.append(change)
+        return kept[:CHANGES]
 
     def _elsewhere(self, base: Base, rows: Sequence[int], statement: str, held_out: bool) -> Iterator[Pair]:
         """Evidence that does not say it: a neighbour, or a like sentence of the article or of another."""

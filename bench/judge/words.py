@@ -85,6 +85,20 @@ SMALL = (
 ).split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+SERIES = (
+    "January February March April June July August September October November December".split(),
+    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+    ORDINALS,
+    "thousand million billion trillion".split(),
+    "hours days weeks months years decades".split(),
+    "day week month year decade century".split(),
+    "half quarter third two-thirds three-quarters".split(),
+    "twice thrice once".split(),
+    "spring summer autumn winter".split(),
+    "dollars euros pounds pesos yen".split(),
+    "miles kilometres metres feet inches".split(),
+)
+"""Words of which one stands where another might."""
 
 
 def pairs(block: str) -> dict[str, list[str]]:
