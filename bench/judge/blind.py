@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
@@ -24,7 +24,7 @@ def main() -> None:
     pairs = figures.pairs_of(options.parse_args().pairs)
     known = [pair for pair in pairs if not pair["held_out"]]
     new = [pair for pair in pairs if pair["held_out"]]
-    words = TfidfVectorizer(ngram_range=(1, 2), min_df=5, sublinear_tf=True, token_pattern=r"\S+")
+    words = CountVectorizer(ngram_range=(1, 2), min_df=5, binary=True, analyzer="word")
     judge = make_pipeline(words, LogisticRegression(C=1.0, max_iter=200))
     judge.fit([pair["statement"] for pair in known], [pair["label"] for pair in known])
     scores = judge.decision_function([pair["statement"] for pair in new]).tolist()

@@ -395,32 +395,33 @@ class Stitched:
     evidence: str
 
 
-def stitched(one: Doc, other: Doc) -> Stitched | None:
-    """The subject of one sentence with what the other says of its own."""
-    first, second = _subject(one), _subject(other)
-    if first is None or second is None or first[-1].lower_ == second[-1].lower_:
-        return None
-    if first.root.tag_[:3] != second.root.tag_[:3] or _overlap(first.text, second.text):
-        return None
-    mixed = f"{first.text} {other[second.end :].text}"
-    turned = f"{second.text} {one[first.end :].text}"
-    statement = finished(mixed)
-    return Stitched(statement, f"{turned} {mixed}") if statement else None
-
-
-def borrowed(one: Doc, other: Doc) -> Stitched | None:
-    """A sentence with the time or place that only the other sentence gives; as evidence, with it moved there."""
-    places = [t for t in other if t.dep_ == "prep" and t.lower_ in ADJUNCTS and t.head.dep_ == "ROOT"]
+def borrowed(one: Doc, other: Doc, bearer: Doc) -> Stitched | None:
+    """A statement with the time or place that only the other sentence gives; as evidence, with it moved to `bearer`."""
+    had = {t.lower_ for t in one if t.dep_ == "prep"}
+    places = [t for t in other if t.dep_ == "prep" and t.lower_ in ADJUNCTS - had and t.head.dep_ == "ROOT"]
     for token in places:
         span = other[token.i : token.right_edge.i + 1]
         whole = not any(t.tag_ in {"PRP", "PRP$", "WDT", "WP"} for t in span) and any(t.ent_type_ for t in span)
-        if token.left_edge.i == token.i and len(span) < 9 and whole and not _overlap(one.text, span[1:].text):
-            told = one.text.rstrip(" .")
+        if token.left_edge.i == token.i and len(span) < 9 and whole and not _overlap(bearer.text, span[1:].text):
             rest = f"{other[: token.i].text} {other[token.right_edge.i + 1 :].text}".strip(" ,")
-            statement, moved = finished(f"{told} {lowered(span)}"), finished(rest)
-            if statement and moved:
-                return Stitched(statement, f"{statement} {moved}")
+            statement = finished(f"{one.text.rstrip(' .')} {lowered(span)}")
+            bearing = finished(f"{bearer.text.rstrip(' .')} {lowered(span)}")
+            moved = finished(rest)
+            if statement and moved and bearing:
+                return Stitched(statement, f"{bearing} {moved}")
     return None
+
+
+def mistaken(one: Doc, other: Doc, bearer: Doc) -> Stitched | None:
+    """What the statement says, said of the other sentence's subject; as evidence, with the subjects exchanged."""
+    mine, theirs = _subject(one), _subject(other)
+    if mine is None or theirs is None or _overlap(mine.text, theirs.text):
+        return None
+    if mine.root.tag_[:3] != theirs.root.tag_[:3] or not _has(bearer.text, mine.text):
+        return None
+    statement = finished(f"{theirs.text} {one[mine.end :].text}")
+    turned = exchanged(f"{bearer.text} {other.text}", mine.text, theirs.text)
+    return Stitched(statement, turned) if statement else None
 
 
 def continued(one: Doc, other: Doc) -> Stitched | None:

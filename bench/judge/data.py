@@ -28,7 +28,7 @@ Doc = Any
 FOLDER = Path("../shared/training")
 HELD_OUT = 8
 """One article of so many is held out."""
-CONTEXT = 0.3
+CONTEXT = 0.5
 """Share of the evidence that has a neighbouring sentence with it."""
 TWICE = {"number": 3, "name": 2}
 """How often a kind of change may be made to one statement, where it is more than once."""
@@ -225,7 +225,7 @@ class Maker:
             yield from self._mirrored(statement.text, evidence.text, change, base, held_out, first=row == 0)
         if self._rng.random() < 0.4:
             yield from self._elsewhere(base, rows, statement.text, held_out)
-        if base.origin in {"copy", "shortened", "moved"}:
+        if len(base.rows) == 1 and base.origin in {"question", "copy", "shortened", "moved"}:
             yield from self._stitched(base, base.rows[0], held_out)
 
     def _mirrored(
@@ -279,22 +279,26 @@ class Maker:
             yield Pair(self._group, kind, chosen.text, self._wrapped(statement), 0, held_out)
 
     def _stitched(self, base: Base, row: int, held_out: bool) -> Iterator[Pair]:
+        """A statement mixed with what a neighbouring sentence says, and the evidence that would bear it."""
         docs = base.paragraph.docs
-        other = row + 1 if row + 1 < len(docs) else row - 1
-        if other < 0 or max(len(docs[row]), len(docs[other])) > 40:
+        other = self._rng.choice([row + 1, row - 1])
+        if not 0 <= other < len(docs) or max(len(docs[row]), len(docs[other])) > 40:
             return
         both = f"{docs[min(row, other)].text} {docs[max(row, other)].text}"
-        for rule in (changes.stitched, changes.borrowed, changes.continued):
-            mixed = rule(docs[row], docs[other])
+        borrowed = changes.borrowed(base.doc, docs[other], docs[row])
+        mixtures = [borrowed, changes.mistaken(base.doc, docs[other], docs[row])]
+        if base.origin != "question":
+            mixtures.append(changes.continued(docs[row], docs[other]))
+        for mixed in mixtures:
             if mixed:
+                alone = mixed is borrowed and self._rng.random() < 0.5
                 self._group += 1
-                told = base.text if rule is not changes.stitched else statements.finished(docs[other].text)
-                yield Pair(self._group, "stitched", both, mixed.statement, 0, held_out)
+                text = docs[row].text if alone else both
+                yield Pair(self._group, "addition" if alone else "stitched", text, mixed.statement, 0, held_out)
                 yield Pair(self._group, "two sentences*", mixed.evidence, mixed.statement, 1, held_out)
-                if told:
-                    yield Pair(self._group, "two sentences", both, told, 1, held_out)
+                yield Pair(self._group, "two sentences", both, base.text, 1, held_out)
         joined = statements.joined(docs[min(row, other)], docs[max(row, other)], self._rng)
-        if joined and self._rng.random() < JOINED:
+        if base.origin != "question" and joined and self._rng.random() < JOINED:
             yield from self.pairs(Base(base.paragraph, sorted([row, other]), joined, "joined", doc=self._nlp(joined)))
 
     def _styled(self, base: Base) -> Doc:

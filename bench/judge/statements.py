@@ -220,8 +220,8 @@ def _gap(tokens: list[Token], verb: Token, word: Token) -> int:
         head = verb
     if any(child.dep_ in {"dobj", "ccomp", "xcomp"} and child.i > head.i for child in head.children):
         return len(tokens)
-    particle = [child.i for child in head.children if child.dep_ == "prt"]
-    return max([head.i, *particle]) + 1
+    particle: list[int] = [child.i for child in head.children if child.dep_ == "prt"]
+    return max([int(head.i), *particle]) + 1
 
 
 def _inverted(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 OPPOSITE_VERBS = """
-rise fall; increase decrease; grow shrink; accept reject; allow forbid; permit prohibit; approve veto; win lose;
-open close; begin end; start stop; enter leave; arrive depart; buy sell; borrow lend; import export; raise lower;
-gain lose; attack defend; support oppose; praise criticize; love hate; like dislike; remember forget; include exclude;
-strengthen weaken; improve worsen; confirm deny; admit deny; agree disagree; succeed fail; appear disappear;
-build destroy; create abolish; attract repel; connect separate; unite divide; encourage discourage; expand contract;
-extend shorten; free imprison; hire dismiss; join quit; live die; lengthen shorten; lock unlock; marry divorce;
-obey disobey; pass fail; protect endanger; push pull; reveal conceal; show hide; reward punish; save waste;
-send receive; teach learn; trust distrust; accelerate slow; advance retreat; ascend descend; assemble dismantle;
-ban legalize; condemn condone; defend abandon; deny acknowledge; discover overlook; emerge vanish; favor oppose;
-follow precede; give take; heat cool; help hinder; ignore notice; keep discard; load unload; maximize minimize; own lack; pay owe;
-possess lack; prefer avoid; preserve destroy; promote demote; prove disprove; recommend discourage; refuse accept;
-repair damage; require forbid; resist yield; respect despise; retain lose; return keep; simplify complicate;
-speed slow; suffer enjoy; surrender resist; survive perish; tighten loosen; understand misunderstand; widen narrow
+rise fall; increase decrease; grow shrink; accept reject; allow forbid; permit prohibit; approve veto; win lose; open
+close; begin end; start stop; enter leave; arrive depart; buy sell; borrow lend; import export; raise lower; gain
+lose; attack defend; support oppose; praise criticize; love hate; like dislike; remember forget; include exclude;
+strengthen weaken; improve worsen; confirm deny; admit deny; agree disagree; succeed fail; appear disappear; build
+destroy; create abolish; attract repel; connect separate; unite divide; encourage discourage; expand contract; extend
+shorten; free imprison; hire dismiss; join quit; live die; lengthen shorten; lock unlock; marry divorce; obey disobey;
+pass fail; protect endanger; push pull; reveal conceal; show hide; reward punish; save waste; send receive; teach
+learn; trust distrust; accelerate slow; advance retreat; ascend descend; assemble dismantle; ban legalize; condemn
+condone; defend abandon; deny acknowledge; discover overlook; emerge vanish; favor oppose; follow precede; give take;
+heat cool; help hinder; ignore notice; keep discard; load unload; maximize minimize; own lack; pay owe; possess lack;
+prefer avoid; preserve destroy; promote demote; prove disprove; recommend discourage; refuse accept; repair damage;
+require forbid; resist yield; respect despise; retain lose; return keep; simplify complicate; speed slow; suffer
+enjoy; surrender resist; survive perish; tighten loosen; understand misunderstand; widen narrow
 """
 """Pairs of lemmas; either stands for the other with the same inflection."""
 
