@@ -36,6 +36,8 @@ PAIRWISE = 1.0
 SAVE_EVERY = 240.0
 CHECKED = 700
 """Held-out pairs that are scored on the way."""
+OFTEN = {"stitched": 4, "addition": 4, "roles": 2, "plausible": 2, "refusal": 2}
+"""Kinds that are few, and how often their groups are taken for each time that others are."""
 SHRINK = 0.25
 """What the reranker's scores, which reach from -11 to 11, are multiplied with to begin with."""
 
@@ -84,7 +86,7 @@ def batches(encoded: Sequence[Any], pairs: Sequence[Row], seed: int) -> Iterator
     groups: dict[int, list[int]] = {}
     for row, pair in enumerate(pairs):
         groups.setdefault(pair["group"], []).append(row)
-    order = list(groups.values())
+    order = [rows for rows in groups.values() for _ in range(max(OFTEN.get(pairs[row]["kind"], 1) for row in rows))]
     while True:
         rng.shuffle(order)
         for first in range(0, len(order), BATCH // 2 * POOL):
