@@ -18,6 +18,7 @@ import torch
 
 from .network import MAX_TOKENS, empty_network, start_folder, tokenizer
 
+FLOAT_FILE = "judge-float.onnx"
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
@@ -57,7 +58,7 @@ def write(weights: Path, folder: Path) -> None:
     network.load_state_dict(torch.load(weights, weights_only=True))
     network.config._attn_implementation = "eager"
     folder.mkdir(parents=True, exist_ok=True)
-    exact = folder / "judge-float.onnx"
+    exact = folder / FLOAT_FILE
     example = tuple(torch.ones((1, 16), dtype=torch.int64) for _ in INPUTS)
     axes = {name: {0: "pairs", 1: "tokens"} for name in INPUTS}
     torch.onnx.export(

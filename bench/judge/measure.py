@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,14 @@ from qa.models import load_embedder, load_reranker
 from qa.settings import Settings
 
 from . import figures
-from .export import Judge
+from .export import FLOAT_FILE, Judge
 from .figures import Row
 
 STATEMENTS = Path(__file__).parents[2] / "eval" / "statements.jsonl"
 ALTERED = ("number", "negation", "name")
 SYNTHETIC = ("number", "negation", "name", "refusal", "roles", "opposite")
 SHARES = (0.0, 0.02, 0.05)
-CHECKED = 1500
+CHECKED = 1000
 
 Score = Callable[[str, str], float]
 """Of evidence and statement."""
@@ -73,8 +74,10 @@ def transferred(
 def measured(name: str, score: Score, pairs: Sequence[Row]) -> None:
     """Print one judge's table."""
     rows = figures.lines(STATEMENTS)
+    begun = time.perf_counter()
     scores = [score(evidence(row), row["statement"]) for row in rows]
-    print(name, *table(rows, scores), sep="\n  ")
+    each = (time.perf_counter() - begun) / len(rows)
+    print(f"{name}, {each * 1000:.0f} ms a statement", *table(rows, scores), sep="\n  ")
     if pairs:
         known = [score(pair["evidence"], pair["statement"]) for pair in pairs]
         print("  held out:", figures.held_out(pairs, known))
@@ -104,6 +107,8 @@ def main() -> None:
         measured("reranker", lambda text, statement: reranker.score(statement, [text])[0], pairs)
     if given.judge:
         measured("judge", Judge(given.judge).score, pairs)
+        if (given.judge / FLOAT_FILE).exists():
+            measured("judge in float32", Judge(given.judge, FLOAT_FILE).score, pairs)
 
 
 if __name__ == "__main__":
