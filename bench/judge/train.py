@@ -36,7 +36,7 @@ PAIRWISE = 1.0
 SAVE_EVERY = 240.0
 CHECKED = 700
 """Held-out pairs that are scored on the way."""
-OFTEN = {"stitched": 4, "addition": 4, "roles": 2, "plausible": 2, "refusal": 2}
+OFTEN = {"stitched": 4, "addition": 4, "roles": 2, "plausible": 2, "refusal": 2, "elsewhere": 2, "neighbour": 2}
 """Kinds that are few, and how often their groups are taken for each time that others are."""
 SHRINK = 0.25
 """What the reranker's scores, which reach from -11 to 11, are multiplied with to begin with."""
