@@ -2,9 +2,9 @@
 
     python -m bench.judge.measure [JUDGE_FOLDER] [--pairs PAIRS.jsonl]
 
-prints a table for the packaged reranker and, where a folder with `judge.onnx` is given, for the judge beside it: AUROC
-of the supported statements against each kind of false ones, and how many supported ones pass a threshold that lets
-through a given share of the altered ones. With `--pairs` the thresholds of held-out pairs are tried too.
+prints a table for the packaged reranker, for the judge where a folder with `judge.onnx` is given, and for both together:
+AUROC of the supported statements against each kind of false ones, and how many supported ones pass a threshold that
+lets through a given share of the altered ones. With `--pairs` thresholds that held-out pairs set are tried too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ ALTERED = ("number", "negation", "name")
 SYNTHETIC = ("number", "negation", "name", "refusal", "roles", "opposite")
 SHARES = (0.0, 0.02, 0.05)
 CHECKED = 1000
+BESIDE = 0.25
+"""The weight of the reranker beside the judge: what its scores were multiplied with before training. Never fitted."""
 
 Score = Callable[[str, str], float]
 """Of evidence and statement."""
@@ -98,17 +101,25 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("judge", type=Path, nargs="?")
     options.add_argument("--pairs", type=Path, nargs="*", default=[])
-    options.add_argument("--no-baseline", action="store_true")
+    options.add_argument("--alone", action="store_true", help="the judge only")
+    options.add_argument("--float", action="store_true", help="the judge in float32")
     given = options.parse_args()
     pairs = sample(given.pairs)
     settings = Settings.load()
-    if not given.no_baseline:
-        reranker = load_reranker(settings, load_embedder(settings))
-        measured("reranker", lambda text, statement: reranker.score(statement, [text])[0], pairs)
-    if given.judge:
-        measured("judge", Judge(given.judge).score, pairs)
-        if (given.judge / FLOAT_FILE).exists():
-            measured("judge in float32", Judge(given.judge, FLOAT_FILE).score, pairs)
+    reranker = load_reranker(settings, load_embedder(settings))
+
+    @cache
+    def relevance(text: str, statement: str) -> float:
+        return reranker.score(statement, [text])[0]
+
+    if not given.judge:
+        measured("reranker", relevance, pairs)
+        return
+    judge = cache(Judge(given.judge, FLOAT_FILE if given.float else "judge.onnx").score)
+    measured("judge", judge, pairs)
+    if not given.alone:
+        measured("reranker", relevance, pairs)
+        measured("both", lambda text, statement: judge(text, statement) + BESIDE * relevance(text, statement), pairs)
 
 
 if __name__ == "__main__":
