@@ -3,8 +3,8 @@
     python -m bench.judge.measure [JUDGE_FOLDER] [--pairs PAIRS.jsonl]
 
 prints a table for the packaged reranker, for the judge where a folder with `judge.onnx` is given, and for both: AUROC
-of the supported statements against each kind of false ones, and how many supported ones pass a threshold that lets through
-a given share of the altered ones. With `--pairs` thresholds that held-out pairs set are tried too.
+of the supported statements against each kind of false ones, and how many supported ones pass a threshold that lets a
+given share of the altered ones through. With `--pairs` thresholds that held-out pairs set are tried too.
 """
 
 from __future__ import annotations
