@@ -12,7 +12,6 @@ from pathlib import Path
 
 from qa import models
 from qa.evaluate import share
-from qa.settings import Settings
 from qa.support import struck
 
 FILE = Path(__file__).parent.parent / "eval" / "statements.jsonl"
@@ -20,8 +19,7 @@ FILE = Path(__file__).parent.parent / "eval" / "statements.jsonl"
 
 def main() -> None:
     """Check every statement, and count."""
-    settings = Settings.load()
-    judge = models.load_reranker(settings, models.load_embedder(settings))
+    judge = models.load_judge()
     found: dict[str, list[str]] = {}
     for line in FILE.read_text("utf-8").splitlines():
         said = json.loads(line)

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Sequence
+
 import pytest
 
-from qa.support import negated, numbers, struck
-from qa.types import Struck
+from qa import models
+from qa.support import LEAST, negated, numbers, struck
+from qa.types import Reranker, Struck
+from tests.conftest import ROOT
 
 SALT = "Ann Berg found 12 tonnes of salt in the old mine in 1974."
 SHUT = "The mine, which Bo Dahl did not want to sell, was shut in the spring of 1980."
 US = "The United States rejected the offer; the European Union did not answer it."
 
 
-class Sure:
-    """A judge that lets everything pass, so that the guards alone decide."""
+class Fixed:
+    """A judge that says the same of everything: where it is sure, the guards alone decide."""
 
-    name = "sure"
+    name = "fixed"
 
-    def score(self, question: str, texts: list[str]) -> list[float]:
-        return [99.0 for _ in texts]
+    def __init__(self, logit: float) -> None:
+        self.logit = logit
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        return [self.logit for _ in texts]
 
 
 def fate(statement: str, *cited: str) -> Struck:
-    return struck(statement, cited, Sure())  # type: ignore[arg-type]
+    return struck(statement, cited, Fixed(99.0))
 
 
 @pytest.mark.parametrize(
@@ -58,11 +67,47 @@ def test_what_keeps_numbers_names_and_negations_is_left_to_the_judge(statement: 
         ("Bo Dahl did want to sell the mine.", [SHUT], "negation"),
         ("The mine was not shut in the spring of 1980.", [SHUT], "negation"),
         ("The European Union did answer the offer.", [US], "negation"),
-        ("Ann Berg painted the boats of the harbour with her sister.", [SALT], "unsupported"),
     ],
 )
 def test_what_changes_one_of_them_is_struck(statement: str, cited: list[str], why: Struck) -> None:
     assert fate(statement, *cited) == why
+
+
+def test_the_judge_has_the_last_word() -> None:
+    assert struck(SALT, [SALT], Fixed(LEAST)) == ""
+    assert struck(SALT, [SALT], Fixed(LEAST - 0.01)) == "unsupported"
+
+
+@pytest.fixture(scope="module")
+def judge() -> Reranker:
+    return models.load_judge()
+
+
+@pytest.mark.parametrize(
+    ("statement", "cited", "why"),
+    [
+        (SALT, [SALT], ""),
+        (SHUT, [SALT, SHUT], ""),
+        ("Ann Berg found 12 tonnes of salt in the old mine.", [SALT], ""),
+        ("Ann Berg painted the boats of the harbour.", [SALT], "unsupported"),
+        ("The old mine found Ann Berg in 1974.", [SALT], "unsupported"),
+        ("The mine was opened in the spring of 1980.", [SHUT], "unsupported"),
+    ],
+)
+def test_what_the_judge_says_of_plain_cases(judge: Reranker, statement: str, cited: list[str], why: Struck) -> None:
+    assert struck(statement, cited, judge) == why
+
+
+def test_the_benchmark_of_statements_holds(judge: Reranker) -> None:
+    """The floors of eval/statements.jsonl; BENCHMARKS.md has the table, and the target, which they are far from."""
+    passed: Counter[str] = Counter()
+    for line in (ROOT / "eval" / "statements.jsonl").read_text("utf-8").splitlines():
+        said = json.loads(line)
+        passed[said["kind"]] += not struck(said["statement"], [sentence for _, sentence in said["cites"]], judge)
+    assert passed["number"] + passed["negation"] + passed["name"] <= 4  # of 114; measured 3
+    assert passed["wrong document"] + passed["absent"] <= 2  # of 70; measured 1
+    assert passed["stitched"] <= 10  # of 37; measured 8
+    assert passed["supported"] >= 33  # of 149; measured 36
 
 
 @pytest.mark.parametrize(

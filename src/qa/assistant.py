@@ -200,7 +200,7 @@ class Assistant:
         return prose.citable(answers.sentences_of(answer.passages, lambda passage: _around(snapshot, passage)))
 
     def _support(self, statement: str, cited: Sequence[str]) -> Struck:
-        return support.struck(statement, cited, self._reranker)
+        return support.struck(statement, cited, models.load_judge())
 
     @contextmanager
     def _snapshot(self) -> Iterator[Snapshot]:

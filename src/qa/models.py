@@ -61,6 +61,15 @@ MARCO = Packaged(
     hub="cross-encoder/ms-marco-MiniLM-L-12-v2",
 )
 
+JUDGE = Packaged(
+    package="qa",
+    folder="judge",
+    file="model.onnx",
+    sha256="217e60b463b6ec75a65c3fcf0b031fbdbbbc36a935e626bb4917f418fee5b993",
+    hub="",
+)
+"""Our own: whether sentences support a statement; docs/judge.md says what it learned from, and its figures."""
+
 BATCH = 8
 """Texts a forward pass. Of 1, 4, 8 and 16, 8 embeds most chunks a second on two cores (bench/embed.py)."""
 
@@ -310,6 +319,15 @@ def _quiet() -> Iterator[None]:
 def load_reranker(settings: Settings, embedder: Embedder) -> Reranker:
     """The reranker that the settings name, else the packaged one; without one, said once, the embedder's cosine."""
     return _load_cross_encoder(settings) or CosineReranker(embedder)
+
+
+@lru_cache(maxsize=1)
+def load_judge() -> Reranker:
+    """The judge of statements: `score(statement, [evidence])` is a logit, higher where the evidence supports it."""
+    folder = _checked(JUDGE)
+    if folder is None:
+        raise ModelError(f"The judge of statements is missing from the package; {INSTALL}.")
+    return OnnxReranker(folder, label="judge")
 
 
 def _load_cross_encoder(settings: Settings) -> Reranker | None:

@@ -1,0 +1,124 @@
+"""Words that can stand for each other, words that say the opposite, and numbers in letters and in digits."""
+
+from __future__ import annotations
+
+OPPOSITE_VERBS = """
+rise fall; increase decrease; grow shrink; accept reject; allow forbid; permit prohibit; approve veto; win lose; open
+close; begin end; start stop; enter leave; arrive depart; buy sell; borrow lend; import export; raise lower; gain
+lose; attack defend; support oppose; praise criticize; love hate; like dislike; remember forget; include exclude;
+strengthen weaken; improve worsen; confirm deny; admit deny; agree disagree; succeed fail; appear disappear; build
+destroy; create abolish; attract repel; connect separate; unite divide; encourage discourage; expand contract; extend
+shorten; free imprison; hire dismiss; join quit; live die; lengthen shorten; lock unlock; marry divorce; obey disobey;
+pass fail; protect endanger; push pull; reveal conceal; show hide; reward punish; save waste; send receive; teach
+learn; trust distrust; accelerate slow; advance retreat; ascend descend; assemble dismantle; ban legalize; condemn
+condone; defend abandon; deny acknowledge; discover overlook; emerge vanish; favor oppose; follow precede; give take;
+heat cool; help hinder; ignore notice; keep discard; load unload; maximize minimize; own lack; pay owe; possess lack;
+prefer avoid; preserve destroy; promote demote; prove disprove; recommend discourage; refuse accept; repair damage;
+require forbid; resist yield; respect despise; retain lose; return keep; simplify complicate; speed slow; suffer
+enjoy; surrender resist; survive perish; tighten loosen; understand misunderstand; widen narrow
+"""
+"""Pairs of lemmas; either stands for the other with the same inflection."""
+
+OPPOSITES = """
+before after; above below; more fewer; more less; most least; most fewest; first last; early late; earlier later;
+earliest latest; high low; higher lower; highest lowest; large small; larger smaller; largest smallest; big small;
+bigger smaller; biggest smallest; long short; longer shorter; longest shortest; old young; old new; older newer;
+oldest newest; older younger; strong weak; stronger weaker; strongest weakest; fast slow; faster slower; hot cold;
+hotter colder; warm cool; warmer cooler; good bad; better worse; best worst; easy difficult; easier harder; rich poor;
+richer poorer; light heavy; lighter heavier; wide narrow; deep shallow; thick thin; thicker thinner; full empty;
+open closed; public private; legal illegal; possible impossible; likely unlikely; male female; men women; man woman;
+boys girls; father mother; husband wife; son daughter; brother sister; north south; east west; northern southern;
+eastern western; northeast southwest; northwest southeast; left right; inside outside; internal external; upper lower;
+top bottom; front back; day night; morning evening; always never; often rarely; frequently seldom; usually rarely;
+all none; everyone nobody; everything nothing; both neither; many few; increasing decreasing; positive negative;
+major minor; domestic foreign; local foreign; rural urban; modern ancient; temporary permanent; successful
+unsuccessful; popular unpopular; able unable; equal unequal; similar different; same different; common rare;
+dependent independent; direct indirect; formal informal; voluntary compulsory; civilian military; maximum minimum;
+majority minority; victory defeat; victories defeats; winner loser; profit loss; profits losses; increase decrease;
+rise fall; growth decline; success failure; supporters opponents; supporter opponent; friend enemy; friends enemies;
+ally rival; allies rivals; buyer seller; buyers sellers; advantage disadvantage; advantages disadvantages; strength
+weakness; strengths weaknesses; wet dry; hard soft; clean dirty; safe dangerous; cheap expensive; cheaper costlier;
+true false; alive dead; guilty innocent; present absent; near far; nearest farthest; summer winter; spring autumn;
+within outside; with without; ahead behind; forward backward; partly wholly; partially
+entirely; quickly slowly; publicly privately; together separately; beginning end; start end; exports imports; arrival
+departure; birth death; life death; war peace; offensive defensive; conservative liberal; quiet loud; bright dark;
+brighter darker; tall short; taller shorter; tallest shortest; closer farther; simple complex; sufficient
+insufficient; effective ineffective; accurate inaccurate; visible invisible; known unknown; annual monthly; daily
+weekly; hourly daily; odd even; fresh stale; sharp blunt; strict lenient; tight loose; happy unhappy; satisfied
+dissatisfied; optimistic pessimistic; at-least at-most; more-than less-than; up-to at-least
+"""
+"""Pairs of words as they stand; a hyphen is a blank between two words."""
+
+SAME_VERBS = """
+say state; rise increase; fall decrease; begin start; end finish; buy purchase; build construct; found establish;
+help assist; show demonstrate; use employ; need require; get obtain; keep retain; create make; receive get; allow
+permit; ban prohibit; choose select; win gain; kill slay; attack assault; ask request; believe think; call name;
+cause trigger; change alter; claim assert; close shut; collect gather; contain include; defeat beat; describe portray;
+destroy demolish; develop devise; die perish; discover find; divide split; donate give; drop fall; enter join; explain
+clarify; fix repair; force compel; form shape; give provide; grow expand; happen occur; improve enhance; invent devise;
+lead head; leave depart; let allow; live reside; locate situate; lower reduce; marry wed; occupy hold; oppose resist;
+order command; own possess; permit allow; pick choose; propose suggest; protect guard; reach attain; reject refuse;
+release issue; replace supplant; seek want; send dispatch; stop halt; support back; teach instruct; tell inform; treat
+handle; try attempt; want desire; warn caution; watch observe; write author; recommend advise; like enjoy; hate loathe
+"""
+
+SAME = """
+about approximately; about roughly; around approximately; roughly approximately; nearly almost; many numerous; big
+large; bigger larger; biggest largest; small little; quick fast; rapid fast; often frequently; rarely seldom; also too;
+but however; because since; though although; despite notwithstanding; while whereas; before prior-to; after following;
+during throughout; near close-to; until till; enough sufficient; entire whole; main principal; chief main; famous
+well-known; famous renowned; important significant; difficult hard; easy simple; rich wealthy; correct right; wrong
+incorrect; initial first; final last; latest most-recent; annual yearly; kind type; kinds types; sort kind; part
+portion; parts portions; area region; areas regions; film movie; car automobile; doctor physician; war conflict;
+country nation; countries nations; town municipality; home house; job position; child kid; children kids; answer reply;
+error mistake; errors mistakes; goal aim; goals aims; idea notion; illness disease; level degree; number figure;
+people persons; reason cause; result outcome; results outcomes; road street; rule regulation; rules regulations;
+section part; speech address; study investigation; task job; total overall; way manner; additional extra; another
+one-more; currently presently; mainly chiefly; mostly largely; only just; originally initially; particularly
+especially; possibly perhaps; primarily mainly; quickly rapidly; together jointly; usually generally; various several;
+largely mostly; at-least no-fewer-than; up-to at-most; each every
+"""
+
+SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+SERIES = (
+    "January February March April June July August September October November December".split(),
+    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+    ORDINALS,
+    "thousand million billion trillion".split(),
+    "hours days weeks months years decades".split(),
+    "day week month year decade century".split(),
+    "half quarter third two-thirds three-quarters".split(),
+    "twice thrice once".split(),
+    "spring summer autumn winter".split(),
+    "dollars euros pounds pesos yen".split(),
+    "miles kilometres metres feet inches".split(),
+)
+"""Words of which one stands where another might."""
+
+
+def pairs(block: str) -> dict[str, list[str]]:
+    """Each word of a block of pairs, and what it is paired with."""
+    found: dict[str, list[str]] = {}
+    for pair in block.replace("\n", " ").split(";"):
+        left, right = (word.replace("-", " ") for word in pair.split())
+        found.setdefault(left, []).append(right)
+        found.setdefault(right, []).append(left)
+    return found
+
+
+def in_letters(number: int) -> str | None:
+    """A number below a hundred in letters."""
+    if number < len(SMALL):
+        return SMALL[number]
+    if number >= 100:
+        return None
+    ten, one = divmod(number, 10)
+    return TENS[ten - 2] + (f"-{SMALL[one]}" if one else "")
+
+
+LETTERS = {letters: number for number in range(100) if (letters := in_letters(number))}
