@@ -10,8 +10,8 @@ import qa
 from tests.conftest import ROOT
 
 ORDER = [
-    "types", "settings", "readers.plain", "readers.jsonl", "readers.html", "readers.pdf", "readers.docx", "readers",
-    "readers.child", "readers.isolate", "documents", "segments", "chunks", "quoting", "names", "copies", "bert",
+    "types", "settings", "turns", "readers.plain", "readers.jsonl", "readers.html", "readers.pdf", "readers.docx",
+    "readers", "readers.child", "readers.isolate", "documents", "segments", "chunks", "quoting", "names", "copies", "bert",
     "models", "generate",
     "store.content", "store.unfinished", "store.check", "store.dense", "store.snapshot", "store.writer", "store.sqlite",
     "store", "ingest",

@@ -7,19 +7,19 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from pathlib import Path
-from threading import Semaphore
 
 from qa import answer as answers
 from qa import ingest, models, prose, quoting, search, support
 from qa.aims import aim_of, topic
 from qa.confidence import CALIBRATION, Calibration, read_calibration
 from qa.conversation import Message, points_back, standalone
-from qa.generate import POLL, endpoint, never
+from qa.generate import endpoint, never
 from qa.prose import LanguageModel
 from qa.rewriting import rewritten
 from qa.segments import part_at
 from qa.settings import Settings
 from qa.store import open_store
+from qa.turns import Turns
 from qa.types import (
     NO_FILTERS,
     Answer,
@@ -70,7 +70,7 @@ class Assistant:
     ) -> None:
         self.calibration = calibration
         self._model = model
-        self._turns = Semaphore(SIDE_BY_SIDE)
+        self._turns = Turns(SIDE_BY_SIDE)
         self._store = store
         self._embedder = embedder
         self._reranker = reranker
@@ -142,7 +142,7 @@ class Assistant:
         """
         typed = self._fitting(checked(question))
         alone = self._standalone(typed, history, stopped)
-        with self._turn(stopped) as mine:
+        with self._turns.taken(stopped) as mine:
             if not mine:
                 return
             with self._snapshot() as snapshot:
@@ -151,18 +151,6 @@ class Assistant:
         yield answer
         if self._model and answer.answered:  # What is refused, a model is not to answer from what it knows.
             yield from prose.write(self._model, answer.question, answer, read, self._support, stopped)
-
-    @contextmanager
-    def _turn(self, stopped: Callable[[], bool]) -> Iterator[bool]:
-        """Wait for one of the places side by side; False when it was stopped before there was one."""
-        mine = False
-        while not mine and not stopped():
-            mine = self._turns.acquire(timeout=POLL)
-        try:
-            yield mine
-        finally:
-            if mine:
-                self._turns.release()
 
     def _standalone(self, typed: str, history: Sequence[Message], stopped: Callable[[], bool]) -> str:
         """The question as it reads without its conversation."""
