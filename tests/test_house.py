@@ -11,8 +11,8 @@ from tests.conftest import ROOT
 
 ORDER = [
     "types", "settings", "turns", "readers.plain", "readers.jsonl", "readers.html", "readers.pdf", "readers.docx",
-    "readers", "readers.child", "readers.isolate", "documents", "segments", "chunks", "quoting", "names", "copies", "bert",
-    "models", "generate",
+    "readers", "readers.child", "readers.isolate", "documents", "segments", "chunks", "quoting", "names", "copies",
+    "bert", "models", "generate",
     "store.content", "store.unfinished", "store.check", "store.dense", "store.snapshot", "store.writer", "store.sqlite",
     "store", "ingest",
     "spanish", "wording", "aims", "conversation", "search", "confidence", "support", "rewriting", "answer", "prose",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -49,9 +50,9 @@ from qa.wording import worded
 MAX_QUESTION = 2_000
 """Characters; a longer text is a document rather than a question."""
 
-SIDE_BY_SIDE = 4
-"""Questions that are read for at once; the others wait their turn, but not for what a language model writes. See
-"Twenty people at once" in BENCHMARKS.md."""
+SIDE_BY_SIDE = max(2, os.cpu_count() or 2)
+"""Questions that are read for at once; the others wait their turn, but not for what a language model writes. On two
+cores the last of twenty waits less for two than for four; see "Twenty people at once" in BENCHMARKS.md."""
 
 MAX_PASSAGES = 100
 """The most passages that one retrieval returns."""
