@@ -50,7 +50,7 @@ EXAMPLE = (
     ),
 )
 EXAMPLE_ANSWER = "Ana Ruiz said that nobody was hurt [2]. She added that the flames had not reached her shop [2][4]."
-"""One is worth more to a small model than every rule; see "With a language model" in BENCHMARKS.md."""
+"""Without one a small model names no sentence at all; see "With a language model" in BENCHMARKS.md."""
 
 NO_ANSWER = re.compile(r"\W*no answer\W*", re.I)
 """What a model says that finds none, and nothing else."""
