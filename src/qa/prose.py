@@ -175,22 +175,33 @@ def _that_fit(model: LanguageModel, question: str, read: Sequence[Quote]) -> lis
     return fitting
 
 
-COMMANDS = frozenset(
-    "act add analyse analyze answer append begin break build calculate change check choose classify click come compare "
-    "complete compose conclude consider continue convert copy create debug decode define delete demonstrate describe "
-    "design develop discuss disregard do don't download draft draw edit elaborate embed end enter evaluate examine "
-    "execute explain explore fill find fix follow forget format generate give go guide help highlight identify ignore "
-    "illustrate imagine include inform insert install interpret introduce invent itemise itemize kindly lead let list "
-    "make mention modify must name narrate never note obey offer omit open outline outprint output override paraphrase "
-    "pay perform plan please pretend print proceed produce promote proofread prove provide read rearrange recite "
-    "recommend remember remove repeat replace reply rephrase report respond return reveal reverse rewrite say search "
-    "send share show sign simplify sing solve speak start state stop suggest sum summarise summarize switch take talk "
-    "teach tell think translate treat try type unscramble use view visit walk watch write".split()
+ORDERS = frozenset(
+    "analyse analyze append begin break build calculate choose classify click come compare complete compose "
+    "conclude consider continue convert copy create debug decode define delete demonstrate describe develop "
+    "discuss disregard do don't download draft draw edit elaborate embed enter evaluate examine execute explain "
+    "explore fill fix forget format generate give go identify ignore illustrate imagine include inform insert "
+    "install interpret introduce invent itemise itemize kindly let modify must narrate never obey omit outprint "
+    "override paraphrase perform please pretend print proceed proofread prove provide read rearrange recite "
+    "recommend remember remove repeat rephrase replace reply respond reveal reverse rewrite say simplify sing "
+    "solve suggest summarise summarize take teach tell think translate type unscramble write".split()
 )
 """Verbs with which a sentence of an article seldom opens, unless it orders something."""
 
-_COMMANDS = re.compile(
-    r"^\W*(?:(?:now|then|first|next|also|instead|finally|so|and|but|important|note|system|user|assistant)\b\W*)*(?P<verb>[\w’']+)",
+NOUNS = frozenset(
+    "act add answer change check design end find follow guide help highlight lead list make mention name note "
+    "offer open outline output pay plan produce promote report return search send share show sign speak start "
+    "state stop sum switch talk treat try use view visit walk watch work".split()
+)
+"""Verbs that are nouns or adjectives, too ("State media", "Share prices"): with one of BEHIND they order something."""
+
+BEHIND = frozenset(
+    "a all an and any anything at each every everything for from how in instead it me my nothing of on once only or "
+    "out that the their them these this those to two three up us what when whether who why with your yourself".split()
+)
+
+_OPENS = re.compile(
+    r"^\W*(?:(?:now|then|first|next|also|instead|finally|so|and|but|important|note|system|user|assistant)\b\W*)*"
+    r"(?P<verb>[\w’']+)(?:\W+(?P<behind>[\w’']+))?",
     re.I,
 )
 _TO_A_MODEL = re.compile(
@@ -205,9 +216,9 @@ _TO_A_MODEL = re.compile(
 
 def commands(sentence: str) -> bool:
     """Whether a sentence of an article orders somebody to do something, a language model above all."""
-    found = _COMMANDS.match(sentence)
-    ordered = found is not None and found["verb"].replace("’", "'").lower() in COMMANDS
-    return ordered or _TO_A_MODEL.search(sentence) is not None
+    found = _OPENS.match(sentence)
+    verb, behind = (((found[part] or "") if found else "").replace("’", "'").lower() for part in ("verb", "behind"))
+    return verb in ORDERS or (verb in NOUNS and behind in BEHIND) or _TO_A_MODEL.search(sentence) is not None
 
 
 def citable(read: Sequence[Quote]) -> list[Quote]:
