@@ -90,7 +90,9 @@ def test_the_quotes_come_at_once_and_the_prose_grows_above_them(page: Any) -> No
     assert said.startswith("The army seized 56 grenade launchers and 12 rocket launchers from criminal groups.")
     assert "Struck out: It seized 300 tanks. (its sentences do not have this number)" in said
     assert page.inner_text("#chat .struck del") == "It seized 300 tanks."
-    assert shown(page, ".note") == "Written by scripted; checked against the quotes below, statement by statement."
+    assert (
+        shown(page, ".note") == "Written by scripted; each statement was checked against the sentences that it cites."
+    )
     page.click("#chat .said .cite >> nth=0")
     page.wait_for_selector("#source mark.focus:has-text('56 grenade launchers')")
     page.reload()
@@ -146,7 +148,7 @@ FAILURES: dict[str, tuple[Behaviour, str]] = {
     "no room": (too_long(), "was given more than it can read at once; ask a shorter question, or start it with"),
     "nothing": (says(), "answers nothing; ask in other words, or set QA_LLM_MODEL to another."),
     "no answer": (says("NO ANSWER"), "scripted finds no answer in these sentences."),
-    "all struck": (says(FALSE), "Nothing that scripted wrote could be confirmed by the sentences that it names."),
+    "all struck": (says(FALSE), "Nothing that scripted wrote could be confirmed by the sentences that it cites."),
 }
 
 

@@ -142,7 +142,18 @@ def test_what_nothing_supports_is_struck_with_its_reason(said: str, struck: Stru
     assert statement.struck == struck
     assert statement.cites == ()
     assert (answer.text, answer.quotes) == (FOUND.text, FOUND.quotes), "the answer is the extractive one"
-    assert answer.note == "Nothing that scripted wrote could be confirmed by the sentences that it names."
+    assert answer.note == "Nothing that scripted wrote could be confirmed by the sentences that it cites."
+
+
+def test_a_sentence_that_is_cited_for_good_measure_is_left_out() -> None:
+    def first_supports(statement: str, cited: Sequence[str]) -> Struck:
+        return "" if SENTENCES[0] in cited else "unsupported"
+
+    def both_support(statement: str, cited: Sequence[str]) -> Struck:
+        return "" if {SENTENCES[0], SENTENCES[2]} <= set(cited) else "unsupported"
+
+    assert statements("Ann Berg found it [3][1].", first_supports) == [("Ann Berg found it.", (1,), "")]
+    assert statements("Ann Berg found it [3][1].", both_support) == [("Ann Berg found it.", (2, 1), "")]
 
 
 def test_struck_statements_stay_between_those_that_stand() -> None:
@@ -268,7 +279,11 @@ def test_where_nothing_fits_the_model_is_not_asked() -> None:
         answers = list(write(LanguageModel(server.endpoint, words, 3), "Who?", FOUND, READ, passes))
         assert server.asked == []
     assert answers == [
-        replace(FOUND, note="scripted has no room for a single sentence; set QA_LLM_CONTEXT to what it can read.")
+        replace(
+            FOUND,
+            note="QA_LLM_CONTEXT=3 leaves no room for a single sentence; set it to what the server was started with, "
+            "1,000 tokens or more.",
+        )
     ]
 
 
@@ -404,6 +419,7 @@ def test_the_terminal_shows_the_quotes_then_the_prose(
     shown = capsys.readouterr().out
     told = " ".join(shown.split())
     assert told.index("“The army seized 56 grenade launchers, 12 rocket") < told.index("Written by scripted;")
+    assert "\n\nWritten by scripted;" in shown
     assert "It burned them. (struck out: its sentences" in told
 
 

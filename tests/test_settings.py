@@ -120,6 +120,19 @@ def test_a_language_model_is_named_by_address_name_and_key(tmp_path: Path) -> No
     assert settings.llm_key == "from-the-file"
     assert load(tmp_path, toml, QA_LLM_MODEL="small", QA_LLM_KEY="from-outside").llm_key == "from-outside"
     assert load(tmp_path, 'llm_url = ""\nllm_model = "large"').llm_url == "", "an empty address is none"
+    whole = "https://models.example/v1/chat/completions"
+    assert load(tmp_path, QA_LLM_URL=whole, QA_LLM_MODEL="m").llm_url == "https://models.example/v1"
+
+
+@pytest.mark.parametrize("tokens", ["abc", "-5", "0", "1.5", ""])
+def test_a_context_that_is_no_number_is_said(tmp_path: Path, tokens: str) -> None:
+    if not tokens:
+        assert load(tmp_path, QA_LLM_CONTEXT=tokens).llm_context == 4096
+        return
+    assert load(tmp_path, QA_LLM_CONTEXT="512").llm_context == 512
+    said = f"^QA_LLM_CONTEXT is '{re.escape(tokens)}', which is no number of tokens; set it to one, such as 4096\\.$"
+    with pytest.raises(QAError, match=said):
+        load(tmp_path, QA_LLM_CONTEXT=tokens)
 
 
 @pytest.mark.parametrize(

@@ -187,17 +187,17 @@ def _ask(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _print_prose(before: Answer, answers: Iterator[Answer]) -> None:
-    """What a language model writes, statement by statement, then the places of the quotes that it adds."""
+    """What a language model writes, statement by statement, then the quotes that it adds."""
     quoted = len(before.quotes)
     for answer in answers:
         if not before.statements and answer.statements:
-            print(_wrapped("\n" + ENGLISH["written"].format(model=answer.model)))
+            print("\n" + _wrapped(ENGLISH["written"].format(model=answer.model)))
         for said in answer.statements[len(before.statements) :]:
             why = f"  (struck out: {ENGLISH[f'struck_{said.struck}']})" if said.struck else ""
             print("\n" + _wrapped(f"{said.text} {''.join(f'[{n}]' for n in said.cites)}{why}", "  "), flush=True)
         before = answer
-    added = enumerate(before.quotes[quoted:], quoted + 1)
-    print("".join(f"\n{_place(number, quote)}" for number, quote in added), end="\n" if before.statements else "")
+    for number, quote in enumerate(before.quotes[quoted:], quoted + 1):
+        print("\n" + _wrapped(f"“{quote.text}” [{number}]") + f"\n\n{_place(number, quote)}")
     if before.note:
         print("\n" + _wrapped(before.note))
 

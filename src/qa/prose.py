@@ -100,7 +100,9 @@ def write(
     if len(given) < len(read):
         answer = replace(answer, note=f"{name} was given {len(given)} of the {len(read)} sentences that were found.")
     if not given:
-        yield replace(answer, note=f"{name} has no room for a single sentence; set QA_LLM_CONTEXT to what it can read.")
+        too_little = f"QA_LLM_CONTEXT={model.context} leaves no room for a single sentence"
+        note = f"{too_little}; set it to what the server was started with, 1,000 tokens or more."
+        yield replace(answer, note=note)
         return
     start, said = answer, ""
     known = cache(partial(_checked, given=given, check=check))
@@ -127,7 +129,7 @@ def _ended(answer: Answer, name: str, found: Sequence[Claim], known: Known) -> A
         return replace(answer, note=f"{name} finds no answer in these sentences.")
     answer = _with(answer, name, found, known)
     if all(statement.struck for statement in answer.statements):
-        return replace(answer, note=f"Nothing that {name} wrote could be confirmed by the sentences that it names.")
+        return replace(answer, note=f"Nothing that {name} wrote could be confirmed by the sentences that it cites.")
     return answer
 
 
@@ -296,8 +298,10 @@ def _checked(claim: Claim, given: Sequence[Quote], check: Check) -> tuple[Statem
     text = as_written(claim.text, cited)
     if text is None:
         return Statement(claim.text, (), "quotation"), ()
-    struck = check(text, [quote.text for quote in cited])
-    return Statement(text, (), struck), () if struck else cited
+    if struck := check(text, [quote.text for quote in cited]):
+        return Statement(text, (), struck), ()
+    alone = tuple(quote for quote in cited if not check(text, [quote.text]))  # Models cite others for good measure.
+    return Statement(text, ()), alone or cited
 
 
 _QUOTED = re.compile(r"“([^“”]+)”|\"([^\"]+)\"|«([^«»]+)»")

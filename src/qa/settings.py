@@ -98,7 +98,7 @@ def _typed(name: str, value: Any) -> Any:
         return int(value)
     if name == "llm_context":
         if not re.fullmatch("[0-9]{1,8}", str(value)) or not int(value):
-            raise QAError(f"QA_LLM_CONTEXT is '{value}' and no number of tokens; set it to one such as 4096.")
+            raise QAError(f"QA_LLM_CONTEXT is '{value}', which is no number of tokens; set it to one, such as 4096.")
         return int(value)
     if name == "auth" and str(value) and not re.fullmatch("[^:]+:.{8,}", str(value)):
         raise QAError("QA_AUTH is not a name, a colon and a password of 8 characters or more; set it so, or unset it.")
@@ -110,7 +110,9 @@ def _typed(name: str, value: Any) -> Any:
 
 
 def _address(url: str) -> str:
-    """The address without a slash at its end; one that could hold a password is not taken, as addresses are shown."""
+    """The address up to where "/chat/completions" follows; one that could hold a password is not taken, as addresses
+    are shown.
+    """
     try:
         parts = urlsplit(url)
         sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -121,7 +123,7 @@ def _address(url: str) -> str:
             "QA_LLM_URL is not an http or https address without password or query, such as http://127.0.0.1:8080/v1; "
             "set it so, or unset it."
         )
-    return url.rstrip("/")
+    return url.rstrip("/").removesuffix("/chat/completions")
 
 
 def _expanded(name: str, path: str) -> Path:
