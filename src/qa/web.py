@@ -15,7 +15,6 @@ from pathlib import Path
 from threading import Event
 from typing import Any, cast
 from urllib.parse import parse_qs
-from weakref import WeakValueDictionary
 
 import gradio as gr
 from gradio.components.chatbot import ExampleMessage
@@ -156,20 +155,28 @@ Updates = dict[Any, Any]
 
 
 class Stops:
-    """Which windows have stopped what they asked; Gradio ends an event only when its next update is there, and a
-    language model may be silent for a minute before.
+    """What every window is asking, so that it can be stopped, and asks one thing at a time.
+
+    Gradio ends an event only when its next update is there, and a language model may be silent for a minute before. Its
+    browser side keeps a window from asking twice by the last sign of life of an event, which may come after the end
+    of one that was stopped: the window was deaf from then on.
     """
 
     def __init__(self) -> None:
-        self._asked: WeakValueDictionary[str, Event] = WeakValueDictionary()  # An answer holds its own.
+        self._asked: dict[str, Event] = {}
 
-    def of(self, request: gr.Request) -> Callable[[], bool]:
-        """Whether the question that a window asks now was stopped."""
-        asked = self._asked[str(request.session_hash)] = Event()
-        return asked.is_set
+    def begin(self, request: gr.Request) -> Event | None:
+        """What is set when the question that a window asks now is stopped; None while it asks another."""
+        stop = Event()
+        return stop if self._asked.setdefault(str(request.session_hash), stop) is stop else None
+
+    def end(self, request: gr.Request, stop: Event) -> None:
+        """The question is answered, or given up."""
+        if self._asked.get(str(request.session_hash)) is stop:
+            del self._asked[str(request.session_hash)]
 
     def stop(self, request: gr.Request) -> None:
-        """Stop what a window has asked."""
+        """Stop what a window has asked; it may ask again at once."""
         if asked := self._asked.pop(str(request.session_hash), None):
             asked.set()
 
@@ -358,13 +365,14 @@ def _wire_questions(page: gr.Blocks, room: Room, assistant: Assistant) -> None:
         yield from _reply(room, assistant.with_model(model), request, edited, plain[:number], chosen)
 
     given = [room.turns, room.model, *room.chosen]
+    how: dict[str, Any] = {**FILTERED, "trigger_mode": "multiple"}  # One at a time is kept by `Stops`.
     events = [
-        room.question.submit(ask, [room.question, *given], room.shown, **FILTERED),
-        room.standalone.submit(ask_alone, [room.standalone, *given], room.shown, **FILTERED),
-        room.chat.example_select(ask_chosen, given, room.shown, **FILTERED),
-        room.chat.option_select(ask_chosen, given, room.shown, **FILTERED),
-        room.chat.retry(retry, given, room.shown, **FILTERED),
-        room.chat.edit(edit, given, room.shown, **FILTERED),
+        room.question.submit(ask, [room.question, *given], room.shown, **how),
+        room.standalone.submit(ask_alone, [room.standalone, *given], room.shown, **how),
+        room.chat.example_select(ask_chosen, given, room.shown, **how),
+        room.chat.option_select(ask_chosen, given, room.shown, **how),
+        room.chat.retry(retry, given, room.shown, **how),
+        room.chat.edit(edit, given, room.shown, **how),
     ]
     for event in events:
         event.then(None, room.turns, None, js=KEEP, **PRIVATE)
@@ -390,7 +398,9 @@ def _wire_steps_back(room: Room, assistant: Assistant, events: Sequence[Any]) ->
     def clear(request: gr.Request) -> Updates:
         return _shown(room, assistant, (), _spoken(request))
 
-    stopped = room.question.stop(stop, [room.turns, room.typed], room.shown, cancels=list(events), **PRIVATE)
+    stopped = room.question.stop(
+        stop, [room.turns, room.typed], room.shown, cancels=list(events), trigger_mode="multiple", **PRIVATE
+    )
     stopped.then(None, room.turns, None, js=KEEP, **PRIVATE)
     room.chat.undo(undo, room.turns, room.shown, **PRIVATE).then(None, room.turns, None, js=KEEP, **PRIVATE)
     for start in (room.chat.clear, room.new.click):
@@ -432,8 +442,28 @@ def _reply(
     alone: bool = False,
 ) -> Iterator[Updates]:
     """The conversation while a question is read, then with its answer as that grows; what cannot be asked stays in the
-    box.
+    box, and so does what is asked while another question is being read.
     """
+    stop = room.stops.begin(request)
+    if stop is None:
+        yield {room.problem: ""}
+        return
+    try:
+        yield from _replied(room, assistant, request, typed, plain, chosen, alone, stop.is_set)
+    finally:
+        room.stops.end(request, stop)
+
+
+def _replied(
+    room: Room,
+    assistant: Assistant,
+    request: gr.Request,
+    typed: str,
+    plain: Any,
+    chosen: Sequence[Any],
+    alone: bool,
+    stopped: Callable[[], bool],
+) -> Iterator[Updates]:
     spoken = _spoken(request)
     try:
         asked, turns, filters = checked(typed), from_plain(plain), _filters(chosen)
@@ -444,7 +474,7 @@ def _reply(
     box = gr.Textbox(value="", submit_btn=False, stop_btn=spoken["stop"])
     yield {room.chat: views.messages(turns, spoken, asked), room.problem: "", room.question: box, room.typed: typed}
     try:
-        answers = views.answered(assistant, asked, turns, bool(chosen[0]), filters, alone, room.stops.of(request))
+        answers = views.answered(assistant, asked, turns, bool(chosen[0]), filters, alone, stopped)
         yield from _growing(room, assistant, typed, turns, answers, spoken)
     except QAError as error:
         shown = _shown(room, assistant, turns, spoken)
