@@ -284,6 +284,7 @@ LOOK = """([ours, tags, attributes, others]) => {
   });
   const placed = [...document.body.querySelectorAll("*")].flatMap((e) => {
     const { position } = getComputedStyle(e);
+    if (!e.checkVisibility()) return []; // Gradio's clocks, which page.css hides, change their classes at any time.
     return /fixed|absolute|sticky/.test(position) ? [`${position} ${e.localName} ${e.getAttribute("class")}`] : [];
   });
   return { wrong, seen: [...new Set([...built, ...placed])] };
