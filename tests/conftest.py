@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from qa import Assistant, build_index, ingest
 from qa.settings import Settings
 from qa.store import open_store
 from qa.types import BuildReport, Progress, Vectors
+from tests.browsing import chromium, served
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "corpus"
@@ -117,6 +119,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def scale(request: pytest.FixtureRequest) -> Scale:
     return Scale(request.config.getoption("--torture"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    """The address of the page over a module's own `folder`."""
+    with served(folder) as address:
+        yield address
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.browsing import ask, chromium, ready, served, tab
+from tests.browsing import ask, ready, served, tab
 
 # --- the attacks ------------------------------------------------------------------------------------------------------
 
@@ -621,12 +621,6 @@ def follow_links(page: Any, watch: Watch, articles: Sequence[Article]) -> None:
 
 
 # --- the promise ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

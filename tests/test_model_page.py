@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browsing import answers, ask, chromium, ready, served, tab, visiting
+from tests.browsing import answers, ask, ready, served, tab, visiting
 from tests.conftest import CORPUS
 from tests.llm import Behaviour, Scripted, cut, garbled, hangs, html, says, scripted, smollm, status, too_long
 
@@ -29,18 +29,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, corpus_store: Path) -> Path
     shutil.copytree(CORPUS, made / "corpus")
     shutil.copytree(corpus_store, made / "vectorstore")
     return made
-
-
-@pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    with served(folder) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -218,7 +218,7 @@ def test_whatever_a_model_writes_and_in_whatever_pieces(parts: list[str], size: 
     said = "".join(parts)
     assume(said.strip())
     with pytest.MonkeyPatch.context() as patch:  # One that repeats itself is cut off, sooner or later.
-        patch.setattr(prose, "_runs_on", lambda said: False)
+        patch.setattr(prose, "_runs_on", lambda said, found: False)
         answers = grown(says(*(said[at : at + size] for at in range(0, len(said), size))))
         assert answers[-1] == grown(says(said))[-1], "it is the same, in whatever pieces it comes"
     for answer in answers:

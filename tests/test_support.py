@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ import pytest
 from qa import models
 from qa.support import LEAST, negated, numbers, struck
 from qa.types import Reranker, Struck
-from tests.conftest import ROOT
+from tests.test_statements_file import LINES
 
 SALT = "Ann Berg found 12 tonnes of salt in the old mine in 1974."
 SHUT = "The mine, which Bo Dahl did not want to sell, was shut in the spring of 1980."
@@ -101,8 +100,7 @@ def test_what_the_judge_says_of_plain_cases(judge: Reranker, statement: str, cit
 def test_the_benchmark_of_statements_holds(judge: Reranker) -> None:
     """The floors of eval/statements.jsonl; BENCHMARKS.md has the table, and the target, which they are far from."""
     passed: Counter[str] = Counter()
-    for line in (ROOT / "eval" / "statements.jsonl").read_text("utf-8").splitlines():
-        said = json.loads(line)
+    for said in LINES:
         passed[said["kind"]] += not struck(said["statement"], [sentence for _, sentence in said["cites"]], judge)
     assert passed["number"] + passed["negation"] + passed["name"] <= 4  # of 114; measured 3
     assert passed["wrong document"] + passed["absent"] <= 2  # of 70; measured 1

@@ -3,11 +3,8 @@ from __future__ import annotations
 import threading
 import time
 
+from qa.generate import never
 from qa.turns import Turns
-
-
-def never() -> bool:
-    return False
 
 
 def test_no_more_than_there_are_places_at_once_and_first_come_first_served() -> None:

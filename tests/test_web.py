@@ -28,7 +28,7 @@ from qa import Assistant, QAError
 from qa.evaluate import read_cases
 from qa.settings import Settings
 from qa.web import _check_port, launch_options, serve
-from tests.browsing import answers, ask, can_cut_the_network, chromium, enter, free_port, ready, served, tab, visiting
+from tests.browsing import answers, ask, can_cut_the_network, enter, free_port, ready, served, tab, visiting
 from tests.conftest import CORPUS, ROOT
 
 FERRY = """The ferry to Holm sails again
@@ -87,18 +87,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "corpus" / "holm").mkdir()
     (made / "corpus" / "holm" / "ferry.txt").write_text(FERRY, "utf-8")
     return made
-
-
-@pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    with served(folder) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

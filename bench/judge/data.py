@@ -242,15 +242,15 @@ class Maker:
         if not made:
             self._group += 1
             yield Pair(self._group, base.origin, evidence.text, statement.text, 1, held_out)
-        for row, change in enumerate(made):
-            yield from self._mirrored(statement.text, evidence.text, change, base, held_out, first=row == 0)
+        for change in made:
+            yield from self._mirrored(statement.text, evidence.text, change, base, held_out)
         if self._rng.random() < 0.4:
             yield from self._elsewhere(base, rows, statement.text, held_out)
         if len(base.rows) == 1 and base.origin in {"question", "copy", "shortened", "moved"}:
             yield from self._stitched(base, base.rows[0], held_out)
 
     def _mirrored(
-        self, statement: str, evidence: str, change: changes.Change, base: Base, held_out: bool, *, first: bool
+        self, statement: str, evidence: str, change: changes.Change, base: Base, held_out: bool
     ) -> Iterator[Pair]:
         """The change in the statement alone, or in the evidence alone, each beside what then holds."""
         self._group += 1

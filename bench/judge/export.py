@@ -2,8 +2,8 @@
 
     python -m bench.judge.export RUN/judge.pt FOLDER
 
-needs `pip install onnx onnxscript` beside what the program needs. FOLDER then holds judge.onnx, the same in float32 for
-comparison (judge-float.onnx), and tokenizer.json.
+needs `pip install onnx onnxscript` beside what the program needs. FOLDER then holds model.onnx and tokenizer.json, as
+`qa.models.OnnxReranker` reads them, and FOLDER/float the same in float32, for comparison.
 """
 
 from __future__ import annotations
@@ -13,30 +13,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from .network import MAX_TOKENS, empty_network, start_folder, tokenizer
+from qa.models import MARCO
 
-FLOAT_FILE = "judge-float.onnx"
+from .network import MAX_TOKENS, empty_network, start_folder
+
+FLOAT = "float"
+"""The folder within that of a judge that has it in float32."""
+
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-
-
-class Judge:
-    """A judge in ONNX. Every pair is scored alone, so that a score never depends on what stands beside it."""
-
-    def __init__(self, folder: Path, file: str = "judge.onnx") -> None:
-        import onnxruntime
-
-        self._encode = tokenizer(folder)
-        self._session = onnxruntime.InferenceSession(folder / file, providers=["CPUExecutionProvider"])
-
-    def score(self, evidence: str, statement: str) -> float:
-        """A logit: the higher, the more surely the evidence supports the statement."""
-        encoding = self._encode.encode(statement, evidence)
-        fields = (encoding.ids, encoding.attention_mask, encoding.type_ids)
-        feed = {name: np.array([row], np.int64) for name, row in zip(INPUTS, fields, strict=True)}
-        return float(self._session.run(None, feed)[0].ravel()[0])
 
 
 class _Logit(torch.nn.Module):
@@ -57,8 +43,8 @@ def write(weights: Path, folder: Path) -> None:
     network = empty_network()
     network.load_state_dict(torch.load(weights, weights_only=True))
     network.config._attn_implementation = "eager"
-    folder.mkdir(parents=True, exist_ok=True)
-    exact = folder / FLOAT_FILE
+    exact = folder / FLOAT / MARCO.file
+    exact.parent.mkdir(parents=True, exist_ok=True)
     example = tuple(torch.ones((1, 16), dtype=torch.int64) for _ in INPUTS)
     axes = {name: {0: "pairs", 1: "tokens"} for name in INPUTS}
     torch.onnx.export(
@@ -71,8 +57,9 @@ def write(weights: Path, folder: Path) -> None:
         opset_version=17,
         dynamo=False,
     )
-    quantize_dynamic(exact, folder / "judge.onnx", weight_type=QuantType.QInt8, per_channel=True)
-    shutil.copyfile(start_folder() / "tokenizer.json", folder / "tokenizer.json")
+    quantize_dynamic(exact, folder / MARCO.file, weight_type=QuantType.QInt8, per_channel=True)
+    for place in (folder, exact.parent):
+        shutil.copyfile(start_folder() / "tokenizer.json", place / "tokenizer.json")
 
 
 def main() -> None:
@@ -82,8 +69,8 @@ def main() -> None:
     options.add_argument("folder", type=Path)
     given = options.parse_args()
     write(given.weights, given.folder)
-    for path in sorted(given.folder.iterdir()):
-        print(f"{path.name:20} {path.stat().st_size / 2**20:6.1f} MiB")
+    for path in sorted(given.folder.rglob("*.*")):
+        print(f"{path.relative_to(given.folder)!s:20} {path.stat().st_size / 2**20:6.1f} MiB")
     print(f"at most {MAX_TOKENS} tokens, statement first")
 
 

@@ -2,9 +2,10 @@
 
     python -m bench.judge.measure [JUDGE_FOLDER] [--pairs PAIRS.jsonl]
 
-prints a table for the packaged reranker, for the judge where a folder with `judge.onnx` is given, and for both: AUROC
-of the supported statements against each kind of false ones, and how many supported ones pass a threshold that lets a
-given share of the altered ones through. With `--pairs` thresholds that held-out pairs set are tried too.
+prints a table for the packaged reranker, for the judge of a folder (model.onnx, tokenizer.json; src/qa/judge is the
+program's own), and for both: AUROC of the supported statements against each kind of false ones, and how many supported
+ones pass a threshold that lets a given share of the altered ones through. With `--pairs` thresholds that held-out pairs
+set are tried too.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from qa.models import load_embedder, load_reranker
+from qa.models import OnnxReranker, load_embedder, load_reranker
 from qa.settings import Settings
+from qa.types import Reranker
 
 from . import figures
-from .export import FLOAT_FILE, Judge
+from .export import FLOAT
 from .figures import Row
 
 STATEMENTS = Path(__file__).parents[2] / "eval" / "statements.jsonl"
@@ -34,6 +36,11 @@ BESIDE = 0.25
 
 Score = Callable[[str, str], float]
 """Of evidence and statement."""
+
+
+def scoring(model: Reranker) -> Score:
+    """A model's logit of a statement before its evidence, each computed once."""
+    return cache(lambda text, statement: model.score(statement, [text])[0])
 
 
 def evidence(row: Row) -> str:
@@ -106,16 +113,11 @@ def main() -> None:
     given = options.parse_args()
     pairs = sample(given.pairs)
     settings = Settings.load()
-    reranker = load_reranker(settings, load_embedder(settings))
-
-    @cache
-    def relevance(text: str, statement: str) -> float:
-        return reranker.score(statement, [text])[0]
-
+    relevance = scoring(load_reranker(settings, load_embedder(settings)))
     if not given.judge:
         measured("reranker", relevance, pairs)
         return
-    judge = cache(Judge(given.judge, FLOAT_FILE if given.float else "judge.onnx").score)
+    judge = scoring(OnnxReranker(given.judge / FLOAT if given.float else given.judge))
     measured("judge", judge, pairs)
     if not given.alone:
         measured("reranker", relevance, pairs)

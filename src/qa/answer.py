@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from qa.aims import Aim, names_anew, numbers, offers
 from qa.chunks import sentences
-from qa.confidence import STEM, Calibration, signs, speaks_of
+from qa.confidence import Calibration, signs, speaks_of
 from qa.conversation import EMPTY
-from qa.names import fold, words
+from qa.names import fold, stem, words
 from qa.search import asks
 from qa.segments import comment_author
 from qa.types import Answer, Document, Passage, Quote, Reranker, Span
@@ -119,7 +119,7 @@ def answer(
     Its sentences must answer what was said: what the standalone question carries along would else answer itself.
     `searched` is how many passages those were found among.
     """
-    near = [passage for passage in passages if passage.score >= passages[0].score - NEAR]
+    near = _near(passages)
     several = aim.several and len({_voice(passage) for passage in near}) > 1
     read = _one_each(near, _voice)[:MAX_SOURCES] if several else near[:READ]
     ranked = rank(said, aim, read, reranker)
@@ -168,7 +168,7 @@ def _fit(aim: Aim, question: str, each: Reading) -> float:
 
 def _content(text: str) -> set[str]:
     """The beginnings of the words that say something, in whatever inflection."""
-    return {fold(word)[:STEM] for word in words(text) if fold(word) not in EMPTY}
+    return {stem(word) for word in words(text) if fold(word) not in EMPTY}
 
 
 def _ordered(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -209,6 +209,10 @@ def _text(passage: Passage, span: Span) -> str:
 def _voice(passage: Passage) -> object:
     """Who speaks: an article, or a reader."""
     return passage.source if passage.kind == "body" else passage.chunk.key
+
+
+def _near(passages: Sequence[Passage]) -> list[Passage]:
+    return [passage for passage in passages if passage.score >= passages[0].score - NEAR]
 
 
 def _near_best(ranked: Sequence[Candidate]) -> list[Candidate]:
@@ -284,12 +288,11 @@ def _quote(span: Span, passage: Passage, document: Document, segment: Span) -> Q
 def sentences_of(passages: Sequence[Passage], around: Around) -> list[Quote]:
     """The sentences of the passages that are NEAR the best one, those of the best first, none of them twice."""
     found: list[Quote] = []
-    for passage in passages:
-        if passage.score < passages[0].score - NEAR:
-            continue
+    for passage in _near(passages):
+        document, segment = around(passage)
         for span in _sentences(passage):
             if not _quoted(span, passage.source, found) and not any(_same(_text(passage, span), q.text) for q in found):
-                found.append(_quote(span, passage, *around(passage)))
+                found.append(_quote(span, passage, document, segment))
     return found
 
 

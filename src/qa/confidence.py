@@ -10,11 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from qa.names import OPENERS, fold, initials, names
+from qa.names import OPENERS, STEM, fold, initials, names, stem
 from qa.types import Passage, QAError
-
-STEM = 5
-"""Letters in which a name and its inflected form agree: "Mexico" and "Mexican"."""
 
 MOST_MISSING = 2
 """Missing names and numbers that are counted; of more, the count says nothing more."""
@@ -118,14 +115,13 @@ def missing(question: str, text: str) -> int:
     stems = {word[:STEM] for word in words}
     short = {fold(initials(name)) for name in names(text)}
     return sum(
-        fold(term) not in words | short and (term.isdigit() or fold(term)[:STEM] not in stems)
-        for term in _telling(question)
+        fold(term) not in words | short and (term.isdigit() or stem(term) not in stems) for term in _telling(question)
     )
 
 
 def speaks_of(topic: str, text: str) -> bool:
     """Whether a text has every word of a topic, in whatever inflection."""
-    stems = {fold(word)[:STEM] for word in re.findall(r"\w+", text)}
+    stems = {stem(word) for word in re.findall(r"\w+", text)}
     words = [fold(word) for word in re.findall(r"\w+", topic) if fold(word) not in OPENERS]
     return bool(words) and all(word[:STEM] in stems for word in words)
 

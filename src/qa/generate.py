@@ -21,6 +21,7 @@ from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from qa.settings import Settings
+from qa.turns import POLL
 from qa.types import ModelError
 
 Message: TypeAlias = Mapping[str, str]
@@ -35,9 +36,6 @@ minute to read; longer than two nobody waits."""
 
 BETWEEN = 30.0
 """Seconds from one word to the next: a server that is silent for so long hangs, and one so slow is of no use."""
-
-POLL = 0.05
-"""Seconds between two looks at whether the answer is still wanted; less than a person notices."""
 
 SEED = 1
 """The same question shall have the same answer, as far as the server can do that."""

@@ -20,6 +20,9 @@ OPENERS = frozenset(
 )
 """Words that are capitalised because they open a sentence or a headline, not because they name anything."""
 
+STEM = 5
+"""Letters in which a name and its inflected form agree: "Mexico" and "Mexican"."""
+
 _WORD = re.compile(r"\w[\w’'&-]*")
 
 
@@ -27,6 +30,11 @@ def fold(text: str) -> str:
     """Lower case without accents, for comparing."""
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
+
+
+def stem(word: str) -> str:
+    """The beginning of a word, the same in whatever inflection."""
+    return fold(word)[:STEM]
 
 
 def words(text: str) -> list[str]:

@@ -110,11 +110,12 @@ def write(
         messages = prompt(question, [quote.text for quote in given])
         for piece in stream(model.endpoint, messages, ANSWER_TOKENS, PATIENCE, stopped):
             said += piece
-            grown = _with(start, name, claims(said)[:-1], known)  # The last one may go on.
+            found = claims(said)
+            grown = _with(start, name, found[:-1], known)  # The last one may go on.
             if grown.statements != answer.statements:
                 answer = grown
                 yield answer
-            if _runs_on(said):
+            if _runs_on(said, found):
                 break
     except ModelError as error:
         yield replace(answer, note=str(error))
@@ -133,9 +134,9 @@ def _ended(answer: Answer, name: str, found: Sequence[Claim], known: Known) -> A
     return answer
 
 
-def _runs_on(said: str) -> bool:
+def _runs_on(said: str, found: Sequence[Claim]) -> bool:
     """Whether a model does nothing but repeat itself, or write blanks, as small ones do until they are cut off."""
-    texts = [claim.text for claim in claims(said)]
+    texts = [claim.text for claim in found]
     return len(said) - len(said.rstrip()) > BLANKS or (len(texts) > REPEATED and len(set(texts[-REPEATED:])) == 1)
 
 
@@ -300,8 +301,9 @@ def _checked(claim: Claim, given: Sequence[Quote], check: Check) -> tuple[Statem
         return Statement(claim.text, (), "quotation"), ()
     if struck := check(text, [quote.text for quote in cited]):
         return Statement(text, (), struck), ()
-    alone = tuple(quote for quote in cited if not check(text, [quote.text]))  # Models cite others for good measure.
-    return Statement(text, ()), alone or cited
+    if len(cited) > 1:  # Models cite others for good measure.
+        cited = tuple(quote for quote in cited if not check(text, [quote.text])) or cited
+    return Statement(text, ()), cited
 
 
 _QUOTED = re.compile(r"“([^“”]+)”|\"([^\"]+)\"|«([^«»]+)»")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from qa.confidence import STEM
 from qa.conversation import EMPTY, POINTS_BACK, Message, plain_text, points_back
 from qa.generate import Endpoint, never, stream
-from qa.names import fold, words
+from qa.names import fold, stem, words
 from qa.support import negated
 
 SECONDS = 10.0
@@ -59,5 +58,5 @@ _ASKING = frozenset(
 
 def _telling(text: str) -> set[str]:
     """The beginnings of the words that say something; numbers whole."""
-    folded = (fold(word) for word in words(text) if not POINTS_BACK.fullmatch(word))
-    return {word if word[0].isdigit() else word[:STEM] for word in folded if word not in EMPTY}
+    telling = (word for word in words(text) if fold(word) not in EMPTY and not POINTS_BACK.fullmatch(word))
+    return {fold(word) if word[0].isdigit() else stem(word) for word in telling}

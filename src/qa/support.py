@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from text_to_num import alpha2digit
 
-from qa.confidence import STEM
 from qa.conversation import EMPTY
-from qa.names import OPENERS, fold, words
+from qa.names import OPENERS, fold, stem, words
 from qa.types import Reranker, Struck
 
 LEAST = 1.36
@@ -20,7 +19,7 @@ COUNTED = 2
 """Words behind a number of which one is what it counts: "221 fully automatic"."""
 
 DENIED = 4
-"""Words behind a "not" that it is about, in most sentences."""
+"""Words behind a "not" that it is about; like COUNTED set by the sense of it, and only measured with all the rest."""
 
 
 def struck(statement: str, cited: Sequence[str], judge: Reranker) -> Struck:
@@ -44,8 +43,11 @@ _YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
 
 def numbers(text: str) -> set[str]:
     """The numbers of a text as figures, those in words too."""
-    figures = alpha2digit(alpha2digit(text, "en"), "es")
-    return {figure.replace(",", "") for figure in _FIGURE.findall(figures)}
+    return {figure.replace(",", "") for figure in _FIGURE.findall(_in_figures(text))}
+
+
+def _in_figures(text: str) -> str:
+    return str(alpha2digit(alpha2digit(text, "en"), "es"))
 
 
 def _counts_otherwise(statement: str, evidence: str) -> bool:
@@ -60,12 +62,17 @@ def _counts_otherwise(statement: str, evidence: str) -> bool:
 
 def _counted(text: str) -> Iterator[tuple[str, list[str]]]:
     """Every number with the beginnings of the next words that say something; a year counts nothing."""
-    figures = alpha2digit(alpha2digit(text, "en"), "es")
+    figures = _in_figures(text)
     for found in _FIGURE.finditer(figures):
-        behind = re.split(r"[.,;:!?]\s", figures[found.end() :])[0]
-        telling = [fold(word)[:STEM] for word in words(behind) if fold(word) not in EMPTY and not word[0].isdigit()]
         if not _YEAR.fullmatch(found.group()):
-            yield found.group().replace(",", ""), telling[:COUNTED]
+            behind = [stem(word) for word in _behind(figures, found.end()) if not word[0].isdigit()]
+            yield found.group().replace(",", ""), behind[:COUNTED]
+
+
+def _behind(text: str, at: int) -> list[str]:
+    """The words that say something from there to the end of the clause."""
+    clause = re.split(r"[.,;:!?]\s", text[at:])[0]
+    return [word for word in words(clause) if fold(word) not in EMPTY]
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -99,12 +106,12 @@ def _expanded(text: str) -> str:
 def _names(text: str) -> set[str]:
     """The beginnings of the words that name something; of "Mexico" and "Mexican" it is the same."""
     capitals = (word for word in words(text) if word[0].isupper() and (word.isupper() or fold(word) not in _OPENING))
-    return {fold(word)[:STEM] for word in capitals if fold(word) != "i"}
+    return {stem(word) for word in capitals if fold(word) != "i"}
 
 
 def _stems(text: str) -> set[str]:
     """The beginnings of the words that say something, in whatever inflection."""
-    return {fold(word)[:STEM] for word in words(text) if fold(word) not in EMPTY or word.isupper()}
+    return {stem(word) for word in words(text) if fold(word) not in EMPTY or word.isupper()}
 
 
 # --- negations --------------------------------------------------------------------------------------------------------
@@ -136,6 +143,5 @@ def _denies_otherwise(statement: str, evidence: str) -> bool:
 def _denied(text: str) -> Iterator[set[str]]:
     """What each negation of a text is about: the beginnings of the next words that say something."""
     for found in _NEGATION.finditer(text):
-        behind = re.split(r"[,.;:!?]\s", text[found.end() :])[0]
-        telling = [fold(word)[:STEM] for word in words(behind) if fold(word) not in EMPTY and not negated(word)]
-        yield set(telling[:DENIED])
+        behind = [stem(word) for word in _behind(text, found.end()) if not negated(word)]
+        yield set(behind[:DENIED])

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Event, Lock
 
 POLL = 0.05
-"""Seconds between two looks at whether a place is still wanted."""
+"""Seconds between two looks at whether what is waited for is still wanted; less than a person notices."""
 
 
 class Turns:

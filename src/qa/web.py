@@ -10,6 +10,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -165,15 +166,16 @@ class Stops:
     def __init__(self) -> None:
         self._asked: dict[str, Event] = {}
 
-    def begin(self, request: gr.Request) -> Event | None:
-        """What is set when the question that a window asks now is stopped; None while it asks another."""
-        stop = Event()
-        return stop if self._asked.setdefault(str(request.session_hash), stop) is stop else None
-
-    def end(self, request: gr.Request, stop: Event) -> None:
-        """The question is answered, or given up."""
-        if self._asked.get(str(request.session_hash)) is stop:
-            del self._asked[str(request.session_hash)]
+    @contextmanager
+    def asking(self, request: gr.Request) -> Iterator[Callable[[], bool] | None]:
+        """Whether the question that a window asks now was stopped; None while it asks another."""
+        window, stop = str(request.session_hash), Event()
+        mine = self._asked.setdefault(window, stop) is stop
+        try:
+            yield stop.is_set if mine else None
+        finally:
+            if self._asked.get(window) is stop:
+                del self._asked[window]
 
     def stop(self, request: gr.Request) -> None:
         """Stop what a window has asked; it may ask again at once."""
@@ -444,41 +446,25 @@ def _reply(
     """The conversation while a question is read, then with its answer as that grows; what cannot be asked stays in the
     box, and so does what is asked while another question is being read.
     """
-    stop = room.stops.begin(request)
-    if stop is None:
-        yield {room.problem: ""}
-        return
-    try:
-        yield from _replied(room, assistant, request, typed, plain, chosen, alone, stop.is_set)
-    finally:
-        room.stops.end(request, stop)
-
-
-def _replied(
-    room: Room,
-    assistant: Assistant,
-    request: gr.Request,
-    typed: str,
-    plain: Any,
-    chosen: Sequence[Any],
-    alone: bool,
-    stopped: Callable[[], bool],
-) -> Iterator[Updates]:
     spoken = _spoken(request)
-    try:
-        asked, turns, filters = checked(typed), from_plain(plain), _filters(chosen)
-    except QAError as error:
-        yield {room.problem: markup.problem(str(error))}
-        return
-    # The box is emptied with the first update only: by the second somebody may be typing the next question.
-    box = gr.Textbox(value="", submit_btn=False, stop_btn=spoken["stop"])
-    yield {room.chat: views.messages(turns, spoken, asked), room.problem: "", room.question: box, room.typed: typed}
-    try:
-        answers = views.answered(assistant, asked, turns, bool(chosen[0]), filters, alone, stopped)
-        yield from _growing(room, assistant, typed, turns, answers, spoken)
-    except QAError as error:
-        shown = _shown(room, assistant, turns, spoken)
-        yield {**shown, room.problem: markup.problem(str(error)), room.question: _ready(spoken, typed)}
+    with room.stops.asking(request) as stopped:
+        if stopped is None:
+            yield {room.problem: ""}
+            return
+        try:
+            asked, turns, filters = checked(typed), from_plain(plain), _filters(chosen)
+        except QAError as error:
+            yield {room.problem: markup.problem(str(error))}
+            return
+        # The box is emptied with the first update only: by the second somebody may be typing the next question.
+        box = gr.Textbox(value="", submit_btn=False, stop_btn=spoken["stop"])
+        yield {room.chat: views.messages(turns, spoken, asked), room.problem: "", room.question: box, room.typed: typed}
+        try:
+            answers = views.answered(assistant, asked, turns, bool(chosen[0]), filters, alone, stopped)
+            yield from _growing(room, assistant, typed, turns, answers, spoken)
+        except QAError as error:
+            shown = _shown(room, assistant, turns, spoken)
+            yield {**shown, room.problem: markup.problem(str(error)), room.question: _ready(spoken, typed)}
 
 
 def _growing(
