@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 SEIZED = "How many grenade launchers did the army seize?"
 QUOTE = "The army seized 56 grenade launchers, 12 rocket launchers and 221 fully automatic firearms"
-FIRST = "The army seized 56 grenade launchers and 12 rocket launchers from criminal groups [1]. "
+FIRST = "The army seized 56 grenade launchers, 12 rocket launchers and 221 fully automatic firearms [1]. "
 FALSE = "It seized 300 tanks [1]. "
 KEY = "hunter2-hunter2"
 PROBED = "One two three."
@@ -75,7 +75,9 @@ def test_the_quotes_come_at_once_and_the_prose_grows_above_them(page: Any) -> No
         assert page.is_visible("#question .stop-button"), "it still grows"
         ready(page)
     said = shown(page, ".said")
-    assert said.startswith("The army seized 56 grenade launchers and 12 rocket launchers from criminal groups.")
+    assert said.startswith(
+        "The army seized 56 grenade launchers, 12 rocket launchers and 221 fully automatic firearms."
+    )
     assert "Struck out: It seized 300 tanks. (its sentences do not have this number)" in said
     assert page.inner_text("#chat .struck del") == "It seized 300 tanks."
     assert (
