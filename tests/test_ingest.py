@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from qa import Assistant, documents, ingest, segments
 from qa.types import CorpusError, StoreError
-from tests.conftest import Library, WordEmbedder, WordReranker
+from tests.conftest import Engine, Library, WordEmbedder, WordReranker, on_both_engines
 
 ANN = "Ann's ferry\n\nThe ferry left at noon on Monday. It carried salt, flour and forty goats to the island.\n"
 BOB = """Bob's bridge
@@ -67,13 +67,14 @@ def content(library: Library) -> object:
     return documents, [[(passage.chunk, passage.score) for passage in passages] for passages in found]
 
 
+@on_both_engines
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(edits=EDITS)
 def test_an_updated_index_equals_a_fresh_one(
-    tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[str, str, str]]
+    tmp_path_factory: pytest.TempPathFactory, engine: Engine, edits: list[tuple[str, str, str]]
 ) -> None:
     folder = tmp_path_factory.mktemp("library")
-    updated, fresh = Library(folder / "updated"), Library(folder / "fresh")
+    updated, fresh = Library(folder / "updated", engine()), Library(folder / "fresh", engine())
     for edit in [*edits, ("write", "a.txt", BOB), ("build", "", "")]:
         apply(updated, edit)
     for source in documents.scan(updated.corpus)[0]:
@@ -82,6 +83,7 @@ def test_an_updated_index_equals_a_fresh_one(
     assert content(updated) == content(fresh)
 
 
+@on_both_engines
 def test_only_what_changed_is_embedded_again(library: Library) -> None:
     library.write("a.txt", ANN)
     library.write("b.txt", BOB)
@@ -97,6 +99,7 @@ def test_only_what_changed_is_embedded_again(library: Library) -> None:
     assert all("ferry" not in text for text in library.embedder.embedded)
 
 
+@on_both_engines
 def test_a_renamed_or_copied_file_needs_no_embedding(library: Library) -> None:
     library.write("a.txt", ANN)
     library.build()
@@ -107,6 +110,7 @@ def test_a_renamed_or_copied_file_needs_no_embedding(library: Library) -> None:
     assert [p.source for p in library.assistant.retrieve("forty goats", 2)] == ["copy.txt", "z.txt"]
 
 
+@on_both_engines
 def test_a_deleted_article_is_gone(library: Library) -> None:
     library.write("a.txt", ANN)
     library.write("b.txt", BOB)
@@ -118,6 +122,7 @@ def test_a_deleted_article_is_gone(library: Library) -> None:
         library.assistant.document("a.txt")
 
 
+@on_both_engines
 def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_indexed(library: Library) -> None:
     library.write("a.txt", ANN)
     library.write("b.txt", b"caf\xe9")
@@ -131,6 +136,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_indexed(library: Li
         assert snapshot.manifest.generation == 1, "a file that still fails is no change"
 
 
+@on_both_engines
 def test_an_empty_folder_keeps_the_old_index(library: Library) -> None:
     library.write("a.txt", ANN)
     library.build()
@@ -140,6 +146,7 @@ def test_an_empty_folder_keeps_the_old_index(library: Library) -> None:
     assert library.assistant.retrieve("goats", 1)[0].source == "a.txt"
 
 
+@on_both_engines
 def test_an_interrupted_build_keeps_the_old_index(library: Library) -> None:
     library.write("a.txt", ANN)
     library.build()
@@ -169,6 +176,7 @@ def test_what_a_first_build_that_was_interrupted_left_is_no_index_to_a_plan(libr
     assert ingest.plan(library.corpus, library.store, "words") == ingest.Plan((), (), (), 1)
 
 
+@on_both_engines
 def test_progress_counts_up_to_the_whole(library: Library) -> None:
     for number in range(5):
         library.write(f"{number}.txt", f"{ANN} Number {number}.")
@@ -178,6 +186,7 @@ def test_progress_counts_up_to_the_whole(library: Library) -> None:
     assert seen[-1] == ("embedding", 5, 5)
 
 
+@on_both_engines
 def test_the_longest_texts_are_embedded_first(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest, "EMBED_BATCH", 2)
     for words, source in ((5, "a.txt"), (9, "b.txt"), (7, "c.txt"), (3, "d.txt"), (8, "e.txt")):
@@ -188,6 +197,7 @@ def test_the_longest_texts_are_embedded_first(library: Library, monkeypatch: pyt
     assert [done for stage, done, _ in seen if stage == "embedding"] == [0, 2, 4, 5]
 
 
+@on_both_engines
 def test_another_embedder_embeds_everything_again_and_says_so(library: Library) -> None:
     library.write("a.txt", ANN)
     library.build()
@@ -202,6 +212,7 @@ def test_another_embedder_embeds_everything_again_and_says_so(library: Library) 
     assert library.assistant.ask("goats?").quotes
 
 
+@on_both_engines
 def test_another_recipe_reads_everything_again_and_keeps_vectors(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +313,7 @@ def test_what_an_interrupted_build_kept_holds_no_text(library: Library) -> None:
     assert b"goats" not in data
 
 
+@on_both_engines
 def test_near_copies_are_told_when_they_come_and_are_in_the_catalogue(library: Library) -> None:
     story = "A long ferry\n\n" + " ".join(f"Ferry number {n} left harbour {n * 7} at noon." for n in range(30))
     library.write("paper/one.txt", story)

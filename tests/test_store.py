@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from qa import Entry, Passage
 from qa.store import open_store
 from qa.store.snapshot import lexical_query
+from qa.store.sqlite import SqliteStore
 from qa.types import Kind, QAError, StoreError
-from tests.conftest import Library, spoilt
+from tests.conftest import Engine, Library, on_both_engines, spoilt
 
 STORY = "A ferry\n\nThe ferry number {n} left at noon on Monday. It carried {n} goats.\n"
 
@@ -104,6 +105,7 @@ def test_two_builds_at_once_the_second_is_told(library: Library) -> None:
         pass
 
 
+@on_both_engines
 def test_a_reader_keeps_its_generation_while_a_build_commits(library: Library) -> None:
     filled(library)
     with library.store.snapshot() as old:
@@ -118,6 +120,7 @@ def test_a_reader_keeps_its_generation_while_a_build_commits(library: Library) -
         assert key not in [found for found, _ in old.lexical("ninety", ("body",), 5)]
 
 
+@on_both_engines
 def test_a_running_assistant_sees_a_new_index(library: Library) -> None:
     filled(library)
     assistant = library.assistant
@@ -127,6 +130,7 @@ def test_a_running_assistant_sees_a_new_index(library: Library) -> None:
     assert assistant.ask("ferry number ninety goats").quotes[0].source == "new.txt"
 
 
+@on_both_engines
 def test_questions_from_many_threads_are_answered_as_from_one(library: Library) -> None:
     filled(library)
     assistant = library.assistant
@@ -202,6 +206,7 @@ def test_every_word_of_a_question_is_quoted() -> None:
     assert lexical_query("?!") == ""
 
 
+@on_both_engines
 @pytest.mark.parametrize("question", ['"', "a AND", "NEAR(", "*", "x:y", "💣 OR", "\x00null", "')--", "été Łódź"])
 def test_no_question_is_read_as_an_operator(library: Library, question: str) -> None:
     filled(library)
@@ -209,6 +214,7 @@ def test_no_question_is_read_as_an_operator(library: Library, question: str) -> 
         assert isinstance(snapshot.lexical(question, ("body",), 5), list)
 
 
+@on_both_engines
 def test_words_are_found_without_accents_and_in_other_forms(library: Library) -> None:
     library.write("a.txt", "Uno\n\nEl señor López llegó a Culiacán, y los soldados dispararon en la calle.\n")
     library.write("b.txt", "Two\n\nThe soldiers were shooting in the street all night, and nobody slept at all.\n")
@@ -239,6 +245,7 @@ No more goats.
 """
 
 
+@on_both_engines
 def test_the_catalogue_lists_every_document_with_its_counts(library: Library) -> None:
     library.write("news/ferry.md", FERRY)
     library.write("empty.txt", "\n")
@@ -263,6 +270,7 @@ def test_the_catalogue_lists_every_document_with_its_counts(library: Library) ->
         assert sum(entry.passages + entry.comments for entry in snapshot.entries()) == snapshot.size
 
 
+@on_both_engines
 def test_the_catalogue_is_gathered_once_a_generation(library: Library) -> None:
     filled(library, many=2)
     with library.store.snapshot() as one, library.store.snapshot() as other:
@@ -276,9 +284,9 @@ def test_the_catalogue_is_gathered_once_a_generation(library: Library) -> None:
 
 
 @pytest.fixture(scope="module")
-def harbour(tmp_path_factory: pytest.TempPathFactory) -> Library:
+def harbour(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Library:
     """Articles that share most words, two of them twins, some with comments, one without any text."""
-    library = Library(tmp_path_factory.mktemp("harbour"))
+    library = Library(tmp_path_factory.mktemp("harbour"), engine())
     told = "The ferry number {n} left at noon. It carried {goats}.\n"
     for number in range(8):
         text = "".join(told.format(n=number + part, goats="goats " * (part % 3) + "hay") for part in range(9))
@@ -296,6 +304,7 @@ SOURCES = [*(f"ü/{number}.txt" for number in range(8)), "twin.txt", "tw\"in'.tx
 ALL_KINDS: tuple[Kind, ...] = ("body", "comment")
 
 
+@on_both_engines
 @settings(deadline=None)
 @given(
     question=st.lists(st.sampled_from("ferry number 3 5 noon goats hay Jane left".split()), min_size=1).map(" ".join),
@@ -314,14 +323,16 @@ def test_with_sources_the_best_are_those_of_brute_force(
         cosines = harbour.embedder.embed([chunk.context for chunk in among]) @ vector
         own = {chunk.key: float(cosine) for chunk, cosine in zip(among, cosines, strict=True)}
         nearest = snapshot.dense(vector, kinds, k, sources)
+        near = 1e-6 if isinstance(harbour.store, SqliteStore) else 5e-4  # A half has 11 bits of precision.
         # Equal chunks may stand for one another, so the scores are compared, and each with its own chunk's.
-        assert [score for _, score in nearest] == pytest.approx(sorted(own.values(), reverse=True)[:k], abs=1e-6)
-        assert {key: own[key] for key, _ in nearest} == pytest.approx(dict(nearest), abs=1e-6)
+        assert [score for _, score in nearest] == pytest.approx(sorted(own.values(), reverse=True)[:k], abs=near)
+        assert {key: own[key] for key, _ in nearest} == pytest.approx(dict(nearest), abs=near)
         assert len(dict(nearest)) == len(nearest)
         ranked = snapshot.lexical(question, kinds, snapshot.size)
         assert snapshot.lexical(question, kinds, k, sources) == [hit for hit in ranked if hit[0] in own][:k]
 
 
+@on_both_engines
 def test_no_sources_are_not_all_of_them(harbour: Library) -> None:
     vector = harbour.embedder.embed_question("ferry goats")
     with harbour.store.snapshot() as snapshot:

@@ -24,6 +24,7 @@ from qa.types import (
     Filters,
     ModelError,
     Passage,
+    Place,
     QAError,
     Quote,
     Ranks,
@@ -31,6 +32,7 @@ from qa.types import (
     Statement,
     StoreError,
     Verdict,
+    place,
 )
 
 __all__ = [
@@ -97,11 +99,12 @@ def verify_quote(text: str, source: str = "", store: str | Path | None = None) -
 
 def _assistant(store: str | Path | None) -> Assistant:
     settings = Settings.load()
-    return _opened(Path(store or settings.store).absolute(), settings)
+    where = place(store or settings.store)
+    return _opened(where.absolute() if isinstance(where, Path) else where, settings)
 
 
 @lru_cache(maxsize=4)
-def _opened(store: Path, settings: Settings) -> Assistant:
+def _opened(store: Place, settings: Settings) -> Assistant:
     return Assistant.open(store, settings)
 
 

@@ -33,6 +33,7 @@ from qa.types import (
     Kind,
     ModelError,
     Passage,
+    Place,
     Progress,
     QAError,
     Quote,
@@ -44,6 +45,8 @@ from qa.types import (
     StoreError,
     Struck,
     Verdict,
+    beside,
+    place,
 )
 from qa.wording import worded
 
@@ -88,14 +91,14 @@ class Assistant:
         return other
 
     @classmethod
-    def open(cls, store: str | Path | None = None, settings: Settings | None = None) -> Assistant:
+    def open(cls, store: str | Place | None = None, settings: Settings | None = None) -> Assistant:
         """Open an index, by default the one that the settings name.
 
         Raises StoreError when there is none, or when it was built with another embedder; ModelError without weights.
         """
         settings = settings or Settings.load()
-        where = open_store(store or settings.store)
-        calibration = read_calibration(Path(store or settings.store))
+        found = place(store or settings.store)
+        where, calibration = open_store(found), read_calibration(beside(found))
         with where.snapshot() as snapshot:  # Before weights are loaded: what is wrong is said at once.
             name = models.embedder_name(settings)
             if name != snapshot.manifest.embedder and not Path(name).is_dir():
@@ -290,7 +293,7 @@ def _around(snapshot: Snapshot, passage: Passage) -> tuple[Document, Span]:
 
 def build_index(
     corpus: str | Path | None = None,
-    store: str | Path | None = None,
+    store: str | Place | None = None,
     progress: Progress | None = None,
     settings: Settings | None = None,
     announce: Callable[[ingest.Plan], None] | None = None,
@@ -302,8 +305,9 @@ def build_index(
     empty, StoreError when another build is running.
     """
     settings = settings or Settings.load()
-    folder, where = Path(corpus or settings.corpus), open_store(store or settings.store)
-    _check_articles(folder, where, store or settings.store)  # Before weights are loaded.
+    folder, found = Path(corpus or settings.corpus), place(store or settings.store)
+    where = open_store(found)
+    _check_articles(folder, where, found)  # Before weights are loaded.
     return ingest.build(
         folder,
         where,
@@ -314,7 +318,7 @@ def build_index(
     )
 
 
-def _check_articles(folder: Path, store: Store, where: str | Path) -> None:
+def _check_articles(folder: Path, store: Store, where: Place) -> None:
     """CorpusError when there is nothing to build from; an index is not emptied for that: a disk may be missing."""
     try:
         ingest.articles(folder)

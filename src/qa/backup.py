@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from qa import confidence, evaluate
 from qa.store import open_store
-from qa.types import Manifest, QAError, StoreError
+from qa.types import Manifest, Place, QAError, StoreError, beside
 
 INDEX = "index.sqlite"
 """The database in the archive."""
@@ -37,7 +37,7 @@ BESIDE = (confidence.FILE, evaluate.FEEDBACK)
 """What is kept beside an index and cannot be made again from it."""
 
 
-def save(store: Path, file: Path, overwrite: bool = False) -> int:
+def save(store: Place, file: Path, overwrite: bool = False) -> int:
     """Write an index into a new file, seen whole or not at all; returns its bytes.
 
     StoreError without an index, or when it is damaged; QAError when the file is there already, or cannot be written.
@@ -49,26 +49,26 @@ def save(store: Path, file: Path, overwrite: bool = False) -> int:
         open_store(store).copy_to(copy)
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.write(copy, INDEX)
-            for name in BESIDE:
-                if (store / name).is_file():
-                    archive.write(store / name, name)
+            for path in (beside(store) / name for name in BESIDE):
+                if path.is_file():
+                    archive.write(path, path.name)
         _settle(whole)
         size = whole.stat().st_size
         whole.replace(file)
     return size
 
 
-def load(file: Path, store: Path, overwrite: bool = False) -> Manifest:
+def load(file: Path, store: Place, overwrite: bool = False) -> Manifest:
     """Make the index in a file that of a store, whole or not at all; returns what it was built with.
 
     QAError when the store has an index already, or when the file cannot be read or is no archive of ours. Questions
     are answered from the old index until the new one is there.
     """
-    there = open_store(store)
-    if not overwrite and (store / INDEX).exists() and there.built():
-        raise QAError(f"{store} has an index already; set QA_STORE to another folder, or add --overwrite.")
-    store.mkdir(parents=True, exist_ok=True)
-    with _scratch(store, store) as folder:
+    there, own = open_store(store), beside(store)
+    if not overwrite and there.built():
+        raise QAError(f"{store} has an index already; set QA_STORE to another place, or add --overwrite.")
+    own.mkdir(parents=True, exist_ok=True)
+    with _scratch(own, own) as folder:
         names = _unpack(file, folder)
         try:
             manifest = there.adopt(folder / INDEX)
@@ -76,7 +76,7 @@ def load(file: Path, store: Path, overwrite: bool = False) -> Manifest:
             raise StoreError(f"{file} was not imported. {error}") from error
         for name in names:
             _settle(folder / name)
-            (folder / name).replace(store / name)
+            (folder / name).replace(own / name)
     return manifest
 
 

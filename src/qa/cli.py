@@ -20,7 +20,19 @@ from tqdm import tqdm
 
 from qa.settings import Settings
 from qa.texts import ENGLISH
-from qa.types import Answer, BuildReport, Filters, Passage, Progress, QAError, Quote, StoreError, Verdict, counted
+from qa.types import (
+    Answer,
+    BuildReport,
+    Filters,
+    Passage,
+    Progress,
+    QAError,
+    Quote,
+    StoreError,
+    Verdict,
+    beside,
+    counted,
+)
 
 if TYPE_CHECKING:
     from qa.ingest import Plan
@@ -247,7 +259,7 @@ def _eval(options: argparse.Namespace, settings: Settings) -> int:
     for name, share in measured.items():
         low, high = share.interval
         print(f"{name:<22} {share.value:.3f}  ({share.hits} of {share.total}; 95% between {low:.3f} and {high:.3f})")
-    kept = settings.store / f"eval-{options.file.stem}.json"
+    kept = beside(settings.store) / f"eval-{options.file.stem}.json"
     change = evaluate.compare(results, evaluate.read_outcomes(kept))
     for name in change.mended:
         print(f"  right since the last run: {name}")
@@ -255,7 +267,7 @@ def _eval(options: argparse.Namespace, settings: Settings) -> int:
         print(f"  wrong since the last run: {name}")
     evaluate.write_outcomes(kept, results)
     if options.calibrate:
-        write_calibration(settings.store, evaluate.calibrated(results, assistant.calibration))
+        write_calibration(beside(settings.store), evaluate.calibrated(results, assistant.calibration))
         print(f"The confidence of {settings.store} now fits these questions.")
     fallen = evaluate.below(measured, floors)
     for sentence in fallen:

@@ -130,7 +130,7 @@ def repair(settings: Settings, progress: Progress | None = None) -> Iterator[str
         yield mended
         return
     _articles(settings)
-    yield f"The damaged index was moved to {store.set_aside()}; remove that folder when all is well."
+    yield f"The damaged index was moved to {store.set_aside()}; remove that when all is well."
     report = build_index(progress=progress, settings=settings)
     yield f"The index was built anew from {settings.corpus}: {report.counts}, {report.embedded} passages embedded."
     yield from (reason for _, reason in report.failed)

@@ -74,11 +74,17 @@ def build(
             announce(plan)
         if before and before.weights != embedder.weights:
             writer.clear()
-        failed = unreadable | _update_documents(corpus, writer, plan, embedder, tokens, say)
-        embedded = _embed_missing(writer, embedder, say)
-        touched = {*plan.added, *plan.changed} - failed.keys()
+        manifest = _manifest(embedder, before.generation + 1 if before else 1)
+        todo = {source: digests[source] for source in sorted((*plan.added, *plan.changed))}
+        for source in (*plan.removed, *plan.changed):
+            writer.remove(source)
+        failed, embedded = dict(unreadable), 0
+        for share in writer.shares(todo, manifest) if before is None or todo or plan.removed else ():
+            failed |= _put_documents(corpus, writer, share, embedder, tokens, say)
+            embedded += _embed_missing(writer, embedder, say)
+        touched = todo.keys() - failed.keys()
         if before is None or touched or plan.changed or plan.removed:
-            writer.commit(_manifest(embedder, before.generation + 1 if before else 1))
+            writer.commit(manifest)
         total, sketches = writer.count(), writer.sketches() if touched else []
     return BuildReport(
         added=tuple(source for source in plan.added if source not in failed),
@@ -211,14 +217,11 @@ def _note(manifest: Manifest | None, embedder: str, weights: str) -> str:
     return ""
 
 
-def _update_documents(
-    corpus: Path, writer: Writer, plan: Plan, embedder: Embedder, tokens: Count, say: Progress
+def _put_documents(
+    corpus: Path, writer: Writer, todo: Sequence[str], embedder: Embedder, tokens: Count, say: Progress
 ) -> dict[str, str]:
-    """Forget what is gone, read what is new; returns {source: reason} of what could not be read."""
-    for source in (*plan.removed, *plan.changed):
-        writer.remove(source)
+    """Read what is new; returns {source: reason} of what could not be read."""
     failed: dict[str, str] = {}
-    todo = sorted((*plan.added, *plan.changed))
     for done, source in enumerate(todo):
         say("reading", done, len(todo))
         try:

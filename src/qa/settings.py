@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from qa.types import QAError
+from qa.types import Database, Place, QAError, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Settings:
 
     corpus: Path = Path("corpus")
     """The folder of articles."""
-    store: Path = Path("vectorstore")
-    """The folder of the index."""
+    store: Place = Path("vectorstore")
+    """The folder of the index, or the database that holds it: postgresql://…"""
     embedder: str = ""
     """A folder or a hub name of sentence-transformers; "" takes the installed package."""
     reranker: str = ""
@@ -90,6 +90,8 @@ def _names(names: set[str]) -> str:
 
 
 def _typed(name: str, value: Any) -> Any:
+    if name == "store" and isinstance(found := place(value), Database):
+        return found
     if name in {"corpus", "store", "cache"}:
         return _expanded(name, str(value))
     if name == "port":

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -152,9 +152,9 @@ class Filters:
 
     def __post_init__(self) -> None:
         """Refuse what is no date, at once; a single name, or a list of them, becomes a tuple."""
-        for field in ("outlets", "documents"):
-            names = getattr(self, field)
-            object.__setattr__(self, field, (names,) if isinstance(names, str) else tuple(names))
+        for name in ("outlets", "documents"):
+            names = getattr(self, name)
+            object.__setattr__(self, name, (names,) if isinstance(names, str) else tuple(names))
         for day in (self.since, self.until):
             _check_day(day)
         if self.until and self.until < self.since[: len(self.until)]:
@@ -399,6 +399,35 @@ def counted(
 
 
 @dataclass(frozen=True, slots=True)
+class Database:
+    """An index in PostgreSQL, by its address (a URI as libpq takes it); it is shown without its password."""
+
+    url: str = field(repr=False)
+
+    def __str__(self) -> str:
+        """The address, without what could be secret."""
+        parts = urlsplit(self.url)
+        user, at, hosts = parts.netloc.rpartition("@")
+        return f"{parts.scheme}://{user.partition(':')[0]}{at}{hosts}{parts.path}"
+
+
+Place: TypeAlias = Path | Database
+"""Where an index lives: a folder, or a database."""
+
+
+def beside(where: Place) -> Path:
+    """The folder of what people keep beside an index: its own, or `vectorstore` for one in a database."""
+    return Path("vectorstore") if isinstance(where, Database) else where
+
+
+def place(where: str | Place) -> Place:
+    """The database of an address, else the folder of a path."""
+    if isinstance(where, str) and where.startswith(("postgresql://", "postgres://")):
+        return Database(where)
+    return Path(where) if isinstance(where, str) else where
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What an index was built with. `generation` grows by one with every build that changed something."""
 
@@ -502,6 +531,13 @@ class Writer(Protocol):
     def clear(self) -> None:
         """Forget everything, as in a new index."""
 
+    def shares(self, todo: Mapping[str, str], manifest: Manifest) -> Iterator[Sequence[str]]:
+        """Which of the sources in {source: digest} this build is to read, in shares; `manifest` is what it will commit.
+
+        What was put of a share is kept when the next one is asked for. Where several machines build one index, each
+        gets other shares, and there is no more when all of them are done.
+        """
+
     def remove(self, source: str) -> None:
         """Forget one document."""
 
@@ -545,8 +581,8 @@ class Store(Protocol):
     def check(self) -> list[Fault]:
         """Everything in which the index is not as builds left it; StoreError when there is none, or it is not ours."""
 
-    def set_aside(self) -> Path:
-        """Move a damaged index away, into a folder beside; what is sound of its vectors is kept for the next build.
+    def set_aside(self) -> str:
+        """Move a damaged index away and say where it is; what is sound of its vectors may be kept for the next build.
 
         StoreError when it is in use or cannot be moved.
         """

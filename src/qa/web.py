@@ -29,7 +29,7 @@ from qa.guard import Guard
 from qa.settings import Settings
 from qa.texts import LANGUAGES, Words, words
 from qa.transcript import Turn, from_plain, to_plain
-from qa.types import Filters, QAError
+from qa.types import Filters, QAError, beside
 
 STATIC = Path(__file__).parent / "static"
 
@@ -640,7 +640,7 @@ def _wire_feedback(room: Room, form: Form, assistant: Assistant, settings: Setti
             if not choice:
                 raise QAError(spoken["no_verdict"])
             turns = from_plain(plain)
-            told = views.keep_case(assistant, settings.store, turns, choice == "refuse", exact, said, spoken)
+            told = views.keep_case(assistant, beside(settings.store), turns, choice == "refuse", exact, said, spoken)
         except QAError as error:
             return {room.problem: markup.problem(str(error))}
         return {form.group: gr.Group(visible=False), room.problem: markup.hint(told)}

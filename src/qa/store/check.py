@@ -50,18 +50,20 @@ def _misplaced(connection: sqlite3.Connection) -> Iterator[Fault]:
         rows = connection.execute("SELECT first, last, kind FROM segment WHERE source = ? ORDER BY number", (source,))
         parts = [Segment(Span(first, last), kind) for first, last, kind in rows]
         chunks = connection.execute("SELECT first, last, kind, text FROM chunk WHERE source = ?", (source,))
-        held = _ordered([(part.span.start, part.span.end) for part in parts], len(text))
-        held = held and _ordered([(page, page) for page in json.loads(pages)], len(text))
-        if not held or not all(_in_place(text, parts, *chunk) for chunk in chunks):
+        held = ordered([(part.span.start, part.span.end) for part in parts], len(text))
+        held = held and ordered([(page, page) for page in json.loads(pages)], len(text))
+        if not held or not all(in_place(text, parts, *chunk) for chunk in chunks):
             yield Fault(f"the parts of {source} are not where they say")
 
 
-def _ordered(spans: Sequence[tuple[int, int]], length: int) -> bool:
+def ordered(spans: Sequence[tuple[int, int]], length: int) -> bool:
+    """Whether the spans follow one another within a text of this length."""
     bounds = [0, *(bound for span in spans for bound in span), length]
     return bounds == sorted(bounds)
 
 
-def _in_place(text: str, parts: Sequence[Segment], first: int, last: int, kind: str, said: str) -> bool:
+def in_place(text: str, parts: Sequence[Segment], first: int, last: int, kind: str, said: str) -> bool:
+    """Whether a chunk says what stands at its place, inside one part of its kind."""
     inside = any(part.kind == kind and part.span.start <= first < last <= part.span.end for part in parts)
     return inside and text[first:last] == said
 

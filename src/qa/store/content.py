@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from qa.types import ChunkKey, Kind, Manifest, Vectors
+from qa.names import initials, names, tails
+from qa.types import Chunk, ChunkKey, Document, Kind, Manifest, Segment, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Everything that an index holds of one document, by which it is carried from one store to another."""
+
+    document: Document
+    segments: Sequence[Segment]
+    chunks: Sequence[Chunk]
+    sketch: bytes
+    vectors: Vectors
+    """Of the chunks, shape (chunks, dimension)."""
+
 
 KINDS: tuple[Kind, ...] = ("body", "comment")
 """The kinds of chunks."""
@@ -67,10 +81,26 @@ def check_lexical(connection: sqlite3.Connection, digests: dict[str, str]) -> No
 
 def sum_of(connection: sqlite3.Connection, source: str) -> str:
     """SHA-256 over everything that is kept of one document."""
+    return sum_of_rows(connection.execute(query.format("WHERE source = ?"), (source,)) for query in TEXTS)
+
+
+def sum_of_rows(tables: Iterable[Iterable[tuple[object, ...]]]) -> str:
+    """SHA-256 over rows as TEXTS gives them for one document."""
     whole = hashlib.sha256()
-    for query in TEXTS:
-        _hash_rows(whole, connection.execute(query.format("WHERE source = ?"), (source,)))
+    for rows in tables:
+        _hash_rows(whole, rows)
     return whole.hexdigest()
+
+
+def key_of(chunk: Chunk) -> bytes:
+    """What names the vector of a chunk: SHA-256 of the text that it is made from."""
+    return hashlib.sha256(chunk.context.encode()).digest()
+
+
+def names_in(chunks: Iterable[Chunk]) -> list[tuple[str, str]]:
+    """(initials, name) of the names in these chunks, sorted by name."""
+    found = {tail for chunk in chunks for name in names(chunk.text) for tail in tails(name)}
+    return [(initials(name), name) for name in sorted(found)]
 
 
 def vector_sum(key: bytes, value: bytes) -> bytes:

@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from qa.copies import alike
 from qa.names import fold
 from qa.store import content, dense
@@ -153,6 +155,24 @@ class SqliteSnapshot:
         )
         return rows.fetchall()
 
+    def kept(self, source: str) -> content.Kept:
+        """Everything of one document."""
+        query = self._connection.execute
+        (sketch,) = query("SELECT sketch FROM document WHERE source = ?", (source,)).fetchone()
+        rows = query(
+            "SELECT number, value FROM chunk JOIN vector ON key = chunk.vector WHERE source = ? ORDER BY number",
+            (source,),
+        ).fetchall()
+        vectors = np.frombuffer(b"".join(value for _, value in rows), np.float32)
+        chunks = self.chunks([(source, number) for number, _ in rows])
+        return content.Kept(
+            self.document(source),
+            self.segments(source),
+            chunks,
+            sketch,
+            vectors.reshape(-1, self.manifest.dimension),
+        )
+
     def _chunk(self, key: ChunkKey) -> Chunk:
         first, last, text, kind, title, date = self._connection.execute(
             "SELECT first, last, chunk.text, kind, title, date FROM chunk JOIN document USING (source) "
@@ -164,6 +184,10 @@ class SqliteSnapshot:
 
 def lexical_query(question: str) -> str:
     """A question as an FTS5 query: every word quoted, so that none is read as an operator; "" without any word."""
+    return " OR ".join(f'"{word}"' for word in telling(question))
+
+
+def telling(question: str) -> list[str]:
+    """The words of a question that are looked for, each once, in order."""
     words = list(dict.fromkeys(re.findall(r"\w+", question.lower())))
-    telling = [word for word in words if word not in QUESTION_WORDS] or words
-    return " OR ".join(f'"{word}"' for word in telling)
+    return [word for word in words if word not in QUESTION_WORDS] or words

@@ -15,6 +15,8 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 from qa.store import content, dense, unfinished
 from qa.store.check import faults, said
 from qa.store.snapshot import Loaded, SqliteSnapshot
@@ -93,8 +95,8 @@ class SqliteStore:
                 return [Fault(said(error.__cause__))]
             raise
 
-    def set_aside(self) -> Path:
-        """Move a damaged index away, into a folder beside; what is sound of its vectors is kept for the next build."""
+    def set_aside(self) -> str:
+        """Move a damaged index into a folder beside; what is sound of its vectors is kept for the next build."""
         with self._guarded(), suppress(sqlite3.DatabaseError), closing(self._connect("rw")) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -113,7 +115,7 @@ class SqliteStore:
             raise StoreError(
                 f"The index in {self.folder} cannot be moved ({error.strerror}); check that the folder can be written."
             ) from error
-        return place
+        return str(place)
 
     def copy_to(self, path: Path) -> None:
         """Write the newest generation, checked, into a new file that `adopt` takes."""
@@ -121,11 +123,11 @@ class SqliteStore:
             self._load(connection)
             connection.execute("COMMIT")
             connection.execute("VACUUM INTO ?", (str(path),))
-        _check_copy(path)
+        check_copy(path)
 
     def adopt(self, path: Path) -> Manifest:
         """Make what `copy_to` wrote the index, whole or not at all; StoreError when it is damaged or not ours."""
-        manifest, digests = _check_copy(path)
+        manifest, digests = check_copy(path)
 
         def step(status: int, remaining: int, total: int) -> None:
             if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):  # Python would try for ever.
@@ -285,7 +287,7 @@ def _busy(folder: Path) -> str:
     return f"Another build of {folder} is running; wait until it ends and run `qa index` again."
 
 
-def _check_copy(path: Path) -> tuple[Manifest, dict[str, str]]:
+def check_copy(path: Path) -> tuple[Manifest, dict[str, str]]:
     """What a file that `copy_to` wrote was built with; StoreError when it is damaged or not ours."""
     try:
         with closing(_open(path, "immutable=1", READ_PATIENCE)) as connection:
@@ -298,6 +300,15 @@ def _check_copy(path: Path) -> tuple[Manifest, dict[str, str]]:
             return content.read_manifest(connection)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise StoreError(f"The index in it is damaged ({error}); export it again.") from error
+
+
+@contextmanager
+def copied(path: Path) -> Iterator[SqliteSnapshot]:
+    """What a file holds that `check_copy` has passed; there is no dense index over it."""
+    with closing(_open(path, "immutable=1", READ_PATIENCE)) as connection:
+        manifest, digests = content.read_manifest(connection)
+        nothing = dense.build(digests["content"], [], [], np.empty((0, manifest.dimension), np.float32))
+        yield SqliteSnapshot(connection, Loaded(manifest, nothing, {}, []))
 
 
 def _dense_of(connection: sqlite3.Connection, manifest: Manifest, stamp: str) -> dense.DenseIndex:

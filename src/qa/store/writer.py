@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from qa.names import initials, names, tails
 from qa.store import content, dense, unfinished
 from qa.types import (
     Chunk,
@@ -91,6 +89,10 @@ class SqliteWriter:
         """{source: digest} of the documents that are indexed."""
         return dict(self._connection.execute("SELECT source, digest FROM document ORDER BY source"))
 
+    def shares(self, todo: Mapping[str, str], manifest: Manifest) -> Iterator[Sequence[str]]:
+        """The sources among {source: digest} that are to be read, all at once."""
+        yield list(todo)
+
     def remove(self, source: str) -> None:
         """Forget one document."""
         self._trust()
@@ -126,19 +128,25 @@ class SqliteWriter:
             [(document.source, n, part.kind, part.span.start, part.span.end) for n, part in enumerate(segments)],
         )
         for chunk in chunks:
-            key = hashlib.sha256(chunk.context.encode()).digest()
             cursor = self._connection.execute(
                 "INSERT INTO chunk (source, number, kind, first, last, text, vector) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (chunk.source, chunk.number, chunk.kind, chunk.span.start, chunk.span.end, chunk.text, key),
+                (
+                    chunk.source,
+                    chunk.number,
+                    chunk.kind,
+                    chunk.span.start,
+                    chunk.span.end,
+                    chunk.text,
+                    content.key_of(chunk),
+                ),
             )
             self._connection.execute(
                 "INSERT INTO lexical (rowid, title, text) VALUES (?, ?, ?)",
                 (cursor.lastrowid, document.title, chunk.text),
             )
-        found = {tail for chunk in chunks for name in names(chunk.text) for tail in tails(name)}
         self._connection.executemany(
             "INSERT INTO name (source, initials, name) VALUES (?, ?, ?)",
-            [(document.source, initials(name), name) for name in sorted(found)],
+            [(document.source, *found) for found in content.names_in(chunks)],
         )
         self._connection.execute(
             "UPDATE document SET sum = ? WHERE source = ?",
