@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 ORDER = [
     "types", "settings", "turns", "readers.plain", "readers.jsonl", "readers.html", "readers.pdf", "readers.docx",
     "readers", "readers.child", "readers.isolate", "documents", "segments", "chunks", "quoting", "names", "copies",
-    "bert", "models", "generate",
+    "models", "generate",
     "store.content", "store.unfinished", "store.check", "store.dense", "store.snapshot", "store.writer", "store.sqlite",
     "store.postgres.schema", "store.postgres.connect", "store.postgres.words", "store.postgres.snapshot",
     "store.postgres.writer", "store.postgres.check", "store.postgres", "store", "ingest",

