@@ -66,7 +66,7 @@ def load(file: Path, store: Place, overwrite: bool = False) -> Manifest:
     """
     there, own = open_store(store), beside(store)
     if not overwrite and there.built():
-        raise QAError(f"{store} has an index already; set QA_STORE to another place, or add --overwrite.")
+        raise QAError(f"{store} has an index already; set QA_STORE to another folder, or add --overwrite.")
     own.mkdir(parents=True, exist_ok=True)
     with _scratch(own, own) as folder:
         names = _unpack(file, folder)

@@ -82,12 +82,15 @@ def _shingles(words: Numbers) -> Numbers:
 
 
 def _buckets(known: dict[str, npt.NDArray[np.uint32]]) -> Iterator[list[str]]:
-    """Sources that agree in a band."""
+    """Sources that agree in a band, in the order of the first of each."""
+    sources = list(known)
+    marks = np.array(list(known.values()), np.uint32).reshape(-1, ROWS)
     for first in range(0, ROWS, BAND):
-        found: dict[bytes, list[str]] = {}
-        for source, numbers in known.items():
-            found.setdefault(numbers[first : first + BAND].tobytes(), []).append(source)
-        yield from (bucket for bucket in found.values() if len(bucket) > 1)
+        band = np.ascontiguousarray(marks[:, first : first + BAND]).view(f"V{4 * BAND}").ravel()
+        _, places, which, times = np.unique(band, return_index=True, return_inverse=True, return_counts=True)
+        shared = np.flatnonzero(times > 1)
+        for bucket in shared[np.argsort(places[shared])]:
+            yield [sources[row] for row in np.flatnonzero(which == bucket)]
 
 
 def _pairs(

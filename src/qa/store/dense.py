@@ -1,5 +1,8 @@
 """The derived dense index: FAISS in memory, and a file of it that is only believed when its checksums hold.
 
+Every vector is compared, in half precision: among 100,000 that takes half the time and memory of whole floats and finds
+999 of 1,000 of the ten nearest (BENCHMARKS.md, "Growth"). Nothing is trained, so equal texts give equal indexes.
+
 FAISS files carry no integrity check of their own, so ours starts with one line of JSON that names what the index was
 made from and the SHA-256 of the bytes that follow. Any doubt, and the index is made again from the database.
 """
@@ -23,6 +26,9 @@ import numpy.typing as npt
 
 from qa.store.content import KINDS
 from qa.types import ChunkKey, Kind, Vectors
+
+LONGEST_HEADER = 1_000
+"""Bytes of the line of JSON; ours has about 170."""
 
 KILLED = 3_600
 """Seconds after which a file that is not finished never will be."""
@@ -56,19 +62,47 @@ class DenseIndex:
 
 def build(stamp: str, keys: Sequence[ChunkKey], kinds: Sequence[Kind], vectors: Vectors) -> DenseIndex:
     """An index over the rows of `vectors`, shape (len(keys), dimension)."""
-    index = faiss.IndexFlatIP(vectors.shape[1])
+    index = _empty(vectors.shape[1])
     index.add(vectors)
     return DenseIndex(stamp, tuple(keys), _kind_numbers(kinds), index)
 
 
+def patch(
+    old: Any,
+    stays: npt.NDArray[np.bool_],
+    stamp: str,
+    keys: Sequence[ChunkKey],
+    kinds: Sequence[Kind],
+    new: npt.NDArray[np.bool_],
+    vectors: Vectors,
+) -> DenseIndex | None:
+    """What `build` would make, from the FAISS index before: its rows that stay, shape (rows before,), and the `vectors`
+    of those that are new, shape (len(keys),); None when the rows do not add up.
+    """
+    if len(stays) != old.ntotal or int(stays.sum()) != int((~new).sum()) or len(vectors) != int(new.sum()):
+        return None
+    index = _empty(old.d)
+    codes = np.empty((len(keys), index.code_size), np.uint8)
+    codes[~new] = faiss.vector_to_array(old.codes).reshape(-1, old.code_size)[stays]
+    if len(vectors):
+        codes[new] = index.sa_encode(vectors)
+    index.add_sa_codes(codes)
+    return DenseIndex(stamp, tuple(keys), _kind_numbers(kinds), index)
+
+
+def _empty(dimension: int) -> Any:
+    return faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+
+
 def save(path: Path, dense: DenseIndex) -> None:
     """Write the file in one step: a reader sees the old file or the new one."""
-    payload = faiss.serialize_index(dense.index).tobytes()
+    payload = faiss.serialize_index(dense.index).data
     header = {"stamp": dense.stamp, "rows": len(dense.keys), "sha256": hashlib.sha256(payload).hexdigest()}
     unfinished = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     try:
         with unfinished.open("wb") as file:
-            file.write(json.dumps(header).encode() + b"\n" + payload)
+            file.write(json.dumps(header).encode() + b"\n")
+            file.write(payload)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -86,16 +120,21 @@ def tidy(path: Path) -> None:
 
 def load(path: Path, stamp: str, keys: Sequence[ChunkKey], kinds: Sequence[Kind]) -> DenseIndex | None:
     """The index in the file, or None when it is missing, damaged or was made from something else."""
+    index = load_index(path, stamp, len(keys))
+    return None if index is None else DenseIndex(stamp, tuple(keys), _kind_numbers(kinds), index)
+
+
+def load_index(path: Path, stamp: str, rows: int | None = None) -> Any:
+    """FAISS alone, of as many rows (None: however many), or None as above."""
     try:
-        line, _, payload = path.read_bytes().partition(b"\n")
-        header = json.loads(line)
-        expected = {"stamp": stamp, "rows": len(keys), "sha256": hashlib.sha256(payload).hexdigest()}
-    except (OSError, ValueError, RecursionError):  # The last is what brackets in brackets in brackets raise.
+        with path.open("rb") as file:
+            header = json.loads(file.readline(LONGEST_HEADER))
+            payload = np.fromfile(file, np.uint8)
+        rows = header["rows"] if rows is None else rows
+        expected = {"stamp": stamp, "rows": rows, "sha256": hashlib.sha256(payload.data).hexdigest()}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):  # Brackets in brackets raise the last.
         return None
-    if header != expected:
-        return None
-    index = faiss.deserialize_index(np.frombuffer(payload, np.uint8))
-    return DenseIndex(stamp, tuple(keys), _kind_numbers(kinds), index)
+    return faiss.deserialize_index(payload) if header == expected else None
 
 
 def _rows_of(keys: Sequence[ChunkKey], sources: Collection[str]) -> npt.NDArray[np.bool_]:

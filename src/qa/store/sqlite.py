@@ -56,6 +56,10 @@ class SqliteStore:
         self._dense_path = folder / "dense.faiss"
         self._unfinished = folder / "unfinished.vectors"
         self._loaded: Loaded | None = None
+        self._dense: dense.DenseIndex | None = None
+        """The last one that was made or loaded here."""
+        self._sound: dict[str, str] | None = None
+        """{source: sum} of the documents that this process has found to be what was written."""
         self._lock = threading.Lock()
 
     def built(self) -> bool:
@@ -78,7 +82,9 @@ class SqliteStore:
             connection.execute("BEGIN IMMEDIATE")
             dense.tidy(self._dense_path)
             try:
-                yield SqliteWriter(connection, self._dense_path, self._unfinished)
+                writer = SqliteWriter(connection, self._dense_path, self._unfinished, self._dense)
+                yield writer
+                self._dense = writer.made
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -255,11 +261,15 @@ class SqliteStore:
             return replace(self._loaded, manifest=manifest)
 
     def _checked(self, connection: sqlite3.Connection, manifest: Manifest, digests: dict[str, str]) -> dense.DenseIndex:
-        content.check_texts(connection, manifest, digests)
-        content.check_lexical(connection, digests)
-        keys, kinds = content.keys_and_kinds(connection)
-        found = dense.load(self._dense_path, digests["content"], keys, kinds)
-        return found or _dense_of(connection, manifest, digests["content"])
+        self._sound = content.check_texts(connection, manifest, digests, self._sound)
+        made, stamp = self._dense, digests["content"]
+        if made is None or made.stamp != stamp:  # Another process built it: what this one did, it knows.
+            content.check_lexical(connection, digests)
+            keys, kinds = content.keys_and_kinds(connection)
+            found = dense.load(self._dense_path, stamp, keys, kinds)
+            made = found or _dense_of(connection, manifest, stamp)
+        self._dense = made
+        return made
 
     def _dense_faults(self, connection: sqlite3.Connection) -> Iterator[Fault]:
         _, digests = content.read_manifest(connection)

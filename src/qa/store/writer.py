@@ -8,6 +8,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from qa.store import content, dense, unfinished
 from qa.types import (
@@ -22,7 +25,7 @@ from qa.types import (
 
 log = logging.getLogger(__name__)
 
-FORMAT = 4
+FORMAT = 5
 """Grows with every change of the schema; an older index is then built anew."""
 
 APPLICATION_ID = 0x56455242
@@ -56,11 +59,22 @@ LOG_PATIENCE = 1_000
 class SqliteWriter:
     """One build, inside one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, dense_path: Path, unfinished_path: Path) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        dense_path: Path,
+        unfinished_path: Path,
+        known: dense.DenseIndex | None = None,
+    ) -> None:
+        """`known` is the dense index that this process has in memory, of whatever generation."""
+        self.made = known
+        """The dense index of the newest generation, once it is committed."""
         self._connection = connection
         self._dense_path = dense_path
         self._unfinished = unfinished_path
         self._removed = False
+        self._before: dict[str, int] | None = {}
+        """{source: chunks before} of what this build touches; None when all is made anew."""
         self._trusted = False
         """Whether the full-text index is known to be what was written; its new digest must not be over old damage."""
         self.manifest = self._manifest_or_clear()
@@ -79,6 +93,7 @@ class SqliteWriter:
 
     def clear(self) -> None:
         """Forget everything, as in a new index."""
+        self._before = None
         for table in TABLES:
             self._connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in (*filter(str.strip, SCHEMA.split(";\n")), LEXICAL):
@@ -97,6 +112,7 @@ class SqliteWriter:
         """Forget one document."""
         self._trust()
         self._removed = True
+        self._touch(source)
         # A table without content must be told what it is to forget.
         self._connection.execute(
             "INSERT INTO lexical (lexical, rowid, title, text) SELECT 'delete', chunk.id, title, chunk.text "
@@ -109,6 +125,7 @@ class SqliteWriter:
     def put(self, document: Document, segments: Sequence[Segment], chunks: Sequence[Chunk], sketch: bytes) -> None:
         """Add one document, which must not be there."""
         self._trust()
+        self._touch(document.source)
         self._connection.execute(
             f"INSERT INTO document ({content.DOCUMENT}, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '')",  # noqa: S608 - our names
             (
@@ -153,6 +170,12 @@ class SqliteWriter:
             (content.sum_of(self._connection, document.source), document.source),
         )
 
+    def _touch(self, source: str) -> None:
+        if self._before is not None and source not in self._before:
+            (self._before[source],) = self._connection.execute(
+                "SELECT count(*) FROM chunk WHERE source = ?", (source,)
+            ).fetchone()
+
     def missing(self, embedder: Embedder) -> list[tuple[bytes, str]]:
         """(key, text) of every text that still needs a vector, by source and number, no text twice.
 
@@ -167,7 +190,7 @@ class SqliteWriter:
         rows = self._connection.execute(
             "SELECT source, number, kind, first, last, chunk.text, title, date, chunk.vector "
             "FROM chunk JOIN document USING (source) "
-            "WHERE NOT EXISTS (SELECT 1 FROM vector WHERE key = chunk.vector) ORDER BY source, number"
+            "WHERE chunk.vector IN (SELECT vector FROM chunk EXCEPT SELECT key FROM vector) ORDER BY source, number"
         )
         found: dict[bytes, str] = {}
         for source, number, kind, first, last, text, title, date, key in rows:
@@ -205,6 +228,7 @@ class SqliteWriter:
 
     def forget_derived(self) -> None:
         """Forget vectors that are damaged or that no chunk has, and make the full-text index again."""
+        self._before = None
         dimension = self.manifest.dimension if self.manifest else 0
         sound = list(content.sound_vectors(self._connection, dimension))
         self._connection.execute("DELETE FROM vector")
@@ -225,12 +249,13 @@ class SqliteWriter:
     def commit(self, manifest: Manifest) -> None:
         """Make this build the index, whole."""
         execute = self._connection.execute
-        execute("DELETE FROM vector WHERE NOT EXISTS (SELECT 1 FROM chunk WHERE chunk.vector = key)")
+        if self._removed or self._before is None:  # Nothing else leaves a vector without a chunk.
+            execute("DELETE FROM vector WHERE NOT EXISTS (SELECT 1 FROM chunk WHERE chunk.vector = key)")
         if self._removed:  # Only a merge of the whole lets go of the words of what was removed.
             execute("INSERT INTO lexical (lexical) VALUES ('optimize')")
         execute("SAVEPOINT written")  # Makes the full-text table write what it still holds in memory.
         execute("RELEASE written")
-        vectors = content.vectors(self._connection, manifest.dimension)
+        before = None if self._before is None else self._dense_before()
         digests = {
             "content": content.content_digest(self._connection, manifest),
             "lexical": content.lexical_digest(self._connection),
@@ -239,10 +264,36 @@ class SqliteWriter:
         self._connection.executemany("INSERT INTO manifest VALUES (?, ?)", (asdict(manifest) | digests).items())
         execute(f"PRAGMA application_id = {APPLICATION_ID}")
         execute(f"PRAGMA user_version = {FORMAT}")
-        made = dense.build(digests["content"], *content.keys_and_kinds(self._connection), vectors)
+        made = self._dense(digests["content"], manifest.dimension, before)
         execute("COMMIT")
         empty_log(self._connection)
         save_dense(self._dense_path, made)
+        self.made = made
+
+    def _dense_before(self) -> Any:
+        """FAISS over the generation before, where it is in memory or its file is sound."""
+        try:
+            stamp = content.read_manifest(self._connection)[1]["content"]
+        except sqlite3.DatabaseError:  # There was none.
+            return None
+        same = self.made is not None and self.made.stamp == stamp
+        return self.made.index if self.made and same else dense.load_index(self._dense_path, stamp)
+
+    def _dense(self, stamp: str, dimension: int, before: Any) -> dense.DenseIndex:
+        """The dense index of what is in the database; of the one before, rows of untouched documents are moved."""
+        keys, kinds = content.keys_and_kinds(self._connection)
+        if before is not None and before.d == dimension and self._before is not None:
+            touched = self._before
+            after = dict(self._connection.execute("SELECT source, count(*) FROM chunk GROUP BY source"))
+            sources = sorted(after.keys() | touched.keys())
+            moved = np.array([source not in touched for source in sources], np.bool_)
+            stays = np.repeat(moved, [touched.get(source, after.get(source, 0)) for source in sources])
+            new = ~np.repeat(moved, [after.get(source, 0) for source in sources])
+            content.check_vectors(self._connection, dimension)  # Those that are moved, too.
+            vectors = content.vectors_of(self._connection, dimension, sorted(touched))
+            if (made := dense.patch(before, stays, stamp, keys, kinds, new, vectors)) is not None:
+                return made
+        return dense.build(stamp, keys, kinds, content.vectors(self._connection, dimension))
 
 
 def empty_log(connection: sqlite3.Connection) -> None:

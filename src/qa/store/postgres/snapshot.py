@@ -45,7 +45,9 @@ LEXICAL = """
         GROUP BY word, asked),
     best AS (
         SELECT id, number,
-               sum(weight * times * (%(k1)s + 1) / (times + %(k1)s * (1 - %(b)s + %(b)s * length / %(mean)s))) AS score
+               -- In whatever order the words are added up, equal chunks are to have equal scores.
+               round(1e9 * sum(weight * times * (%(k1)s + 1)
+                               / (times + %(k1)s * (1 - %(b)s + %(b)s * length / %(mean)s)))) / 1e9 AS score
         FROM hit JOIN weight USING (word)
         WHERE kind = ANY(%(kinds)s) AND (%(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s))
         GROUP BY id, number ORDER BY score DESC FETCH FIRST %(k)s ROWS WITH TIES)
