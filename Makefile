@@ -8,8 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 install: .venv/.installed ## .venv with the project and its weights
 
 chat: install ## the page on http://127.0.0.1:7860 (QA_PORT chooses another); an article that fails is named and left out
-	-$(BIN)/qa index
-	$(BIN)/qa chat
+	$(BIN)/qa chat --index
 
 index: install ## bring the index up to date with corpus/
 	$(BIN)/qa index

@@ -1,6 +1,6 @@
 """What each part of answering is worth: one at a time is switched off.
 
-.venv/bin/python bench/ablation.py SETS/score.py WORK realtimeqa_small_A
+.venv/bin/python -m bench.ablation SETS/score.py WORK realtimeqa_small_A
 
 WORK is a folder for the index, which is kept.
 """
@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.sets import Set, load
 from qa import answer, assistant, search
 from qa.types import Chunk
-from sets import Set, load
 
 
 def _context(chunk: Chunk) -> str:

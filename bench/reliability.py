@@ -1,6 +1,6 @@
 """How far confidence can be taken at its word, on sets with questions that their articles do not answer.
 
-.venv/bin/python bench/reliability.py SETS/score.py WORK clapnq_a realtimeqa_small_A
+.venv/bin/python -m bench.reliability SETS/score.py WORK clapnq_a realtimeqa_small_A
 
 WORK is a folder for the indexes, which are kept.
 """
@@ -12,7 +12,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from sets import load
+from bench.sets import load
 
 BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 

@@ -29,15 +29,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(folder: Path, first: str = "", **settings: str) -> Iterator[str]:
-    """The address of the page over `folder`/corpus, which is indexed first; settings are environment variables, and
-    `first` is what the server runs before it serves.
+def served(folder: Path, first: str = "", itself: bool = False, **settings: str) -> Iterator[str]:
+    """The address of the page over `folder`/corpus, which is indexed first, or by the page `itself`; settings are
+    environment variables, and `first` is what the server runs before it serves.
     """
     port = settings.get("QA_PORT") or str(free_port())
     environment = os.environ | {"QA_PORT": port} | settings
-    subprocess.run([QA, "index"], cwd=folder, check=True, capture_output=True)
+    if not itself:
+        subprocess.run([QA, "index"], cwd=folder, check=True, capture_output=True)
     with (folder / "log").open("wb") as log:
         command = [sys.executable, "-c", f"{first}\nfrom qa.cli import main; main(['chat'])"] if first else [QA, "chat"]
+        command += ["--index"] if itself else []
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
     try:
         _wait_for(f"http://127.0.0.1:{port}/", server, folder / "log")

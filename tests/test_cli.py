@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -10,6 +11,8 @@ import signal
 import subprocess
 import sys
 import termios
+import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +20,7 @@ import pytest
 
 from qa import models
 from qa.cli import _wrapped
-from tests.browsing import can_cut_the_network
+from tests.browsing import can_cut_the_network, served
 from tests.conftest import CORPUS, ROOT
 
 QA = str(Path(sys.executable).with_name("qa"))
@@ -77,6 +80,26 @@ def test_retrieve_prints_as_many_passages_as_asked_from_the_store_that_the_file_
         done.stdout,
         re.M,
     )
+
+
+@pytest.mark.slow
+def test_the_page_starts_from_nothing_and_takes_in_what_is_new(folder: Path) -> None:
+    def asked(address: str) -> list[str]:
+        body = json.dumps({"question": "How many goats did the Esperanza carry?"}).encode()
+        request = urllib.request.Request(f"{address}api/ask", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            return [quote["source"] for quote in json.load(answer)["quotes"]]
+
+    with served(folder, itself=True) as address:
+        assert asked(address)
+    (folder / "corpus" / "ferry.txt").write_text("The ferry\n\nThe ferry Esperanza carried forty goats to Cozumel.\n")
+    with served(folder, itself=True) as address:
+        for _ in range(100):
+            if (found := asked(address))[0] == "ferry.txt":
+                break
+            time.sleep(0.2)
+    assert found[0] == "ferry.txt"
+    assert "1 added, 0 changed" in (folder / "log").read_text()
 
 
 def test_a_file_that_is_not_utf8_is_named_and_the_rest_is_indexed(folder: Path) -> None:

@@ -9,6 +9,7 @@ import argparse
 import io
 import os
 import re
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +24,10 @@ from qa.texts import ENGLISH
 from qa.types import (
     Answer,
     BuildReport,
+    Database,
     Filters,
     Passage,
+    Place,
     Progress,
     QAError,
     Quote,
@@ -32,6 +35,7 @@ from qa.types import (
     Verdict,
     beside,
     counted,
+    place,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, run: Callable[[argparse.Namespace, Settings], int], text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(command=run)
-        added.add_argument("--store", type=Path, help="the folder of the index")
+        added.add_argument("--store", type=place, help="the folder of the index, or its database")
         return added
 
     index = command("index", _index, "Bring the index up to date with the folder of articles.")
@@ -94,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     chat = command("chat", _chat, "Serve the chat page.")
     chat.add_argument("--corpus", type=Path, help="the folder of articles that 'rebuild index' reads")
     chat.add_argument("--port", help="the port of the page")
+    chat.add_argument("--index", action="store_true", help="bring the index up to date meanwhile")
     evaluate = command("eval", _eval, "Score a file of questions with known answers.")
     evaluate.add_argument("file", type=Path)
     evaluate.add_argument("--floors", type=Path, help="a JSON file of least values; falling under one is exit code 1")
@@ -237,10 +242,30 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _chat(options: argparse.Namespace, settings: Settings) -> int:
+    if options.index:
+        _index_beside(options, settings)
     from qa.web import serve
 
     serve(settings)
     return 0
+
+
+def _index_beside(options: argparse.Namespace, settings: Settings) -> None:
+    """Build in a process of its own, while the page starts and answers from the index that there is; a first build is
+    waited for. What it says stands in the terminal.
+    """
+    from qa.store import open_store
+
+    given = [f"--{name}={value.url if isinstance(value, Database) else value}" for name, value in _places(options)]
+    building = subprocess.Popen([sys.executable, "-m", "qa.cli", "index", *given])  # noqa: S603 - this program
+    if not open_store(settings.store).built():
+        building.wait()
+
+
+def _places(options: argparse.Namespace) -> Iterator[tuple[str, Place]]:
+    for name in ("corpus", "store"):
+        if value := getattr(options, name):
+            yield name, value
 
 
 def _eval(options: argparse.Namespace, settings: Settings) -> int:
