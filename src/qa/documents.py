@@ -202,10 +202,16 @@ def _bytes(corpus: Path, source: str) -> bytes:
             file.seek(_line_starts(corpus, line["file"], stamp).get(int(line["number"]), status.st_size))
         elif status.st_size > MAX_BYTES:
             raise CorpusError(f"{source} {_too_large(status.st_size)} and index again.")
-        data = file.readline(MAX_BYTES + 1).rstrip(b"\r\n") if line else file.read(MAX_BYTES + 1)
+        data = file.readline(MAX_BYTES + 1).rstrip(b"\r\n") if line else _whole(file, status.st_size)
         if len(data) > MAX_BYTES:
             raise CorpusError(f"{source} {_too_large(len(data))} and index again.")
         return data
+
+
+def _whole(file: BinaryIO, size: int) -> bytes:
+    """A file of this size, or more of it where it grows. Asked for the most that is read, it would make room for all."""
+    data = file.read(size + 1)
+    return data if len(data) <= size else data + file.read(MAX_BYTES + 1 - len(data))
 
 
 def opened(corpus: Path, file: str) -> BinaryIO:
