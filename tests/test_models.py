@@ -89,9 +89,7 @@ def test_the_vectors_are_those_of_sentence_transformers_though_it_is_not_asked(
 
 
 @pytest.mark.slow
-def test_embedding_is_faster_than_the_same_weights_called_plainly(
-    packaged: PackagedEmbedder, texts: list[str]
-) -> None:
+def test_embedding_is_faster_than_the_same_weights_called_plainly(packaged: PackagedEmbedder, texts: list[str]) -> None:
     from sentence_transformers import SentenceTransformer
 
     plain = SentenceTransformer(str(models.packaged_folder(models.MINILM)), device="cpu", local_files_only=True)

@@ -209,7 +209,7 @@ def _bytes(corpus: Path, source: str) -> bytes:
 
 
 def _whole(file: BinaryIO, size: int) -> bytes:
-    """A file of this size, or more of it where it grows. Asked for the most that is read, it would make room for all."""
+    """A file of this size, or more of it where it grows; asked for the most at once, it makes room for all."""
     data = file.read(size + 1)
     return data if len(data) <= size else data + file.read(MAX_BYTES + 1 - len(data))
 
