@@ -175,7 +175,7 @@ class PackagedEmbedder:
         self.dimension = int(config["hidden_size"])
         self.window = int(length) - self._tokenizer.num_special_tokens_to_add(is_pair=False)
         self.weights = packaged.sha256
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="embed")
+        self._pool = _workers("embed")
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of length one, shape (len(texts), dimension), float32."""
@@ -196,6 +196,17 @@ class PackagedEmbedder:
     def count(self, text: str) -> int:
         """Tokens of `text`, special tokens not counted."""
         return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+
+def _workers(name: str) -> ThreadPoolExecutor:
+    """As many threads as there are cores, all of them started: a Ctrl-C in the moment in which an executor starts one
+    leaves it unknown, and the program waits for it at its end.
+    """
+    many = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(many, thread_name_prefix=name)
+    started = threading.Barrier(many)
+    list(pool.map(lambda _: started.wait(), range(many)))
+    return pool
 
 
 def _checked_graph() -> Path:
@@ -398,7 +409,7 @@ class OnnxReranker:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(RERANK_WINDOW, strategy="only_second")
         self._inputs = {node.name for node in self._session.get_inputs()}
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rerank")
+        self._pool = _workers("rerank")
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """One logit a text, higher is better."""
