@@ -11,7 +11,7 @@ from qa import documents, generate, ingest, models
 from qa.assistant import build_index
 from qa.settings import Settings
 from qa.store import open_store
-from qa.types import CorpusError, Fault, Progress, QAError, Store, StoreError
+from qa.types import CorpusError, Database, Fault, Progress, QAError, Store, StoreError
 
 SHOWN = 5
 """How many faults are told; a damaged index may have thousands."""
@@ -130,7 +130,8 @@ def repair(settings: Settings, progress: Progress | None = None) -> Iterator[str
         yield mended
         return
     _articles(settings)
-    yield f"The damaged index was moved to {store.set_aside()}; remove that when all is well."
+    what = "schema" if isinstance(settings.store, Database) else "folder"
+    yield f"The damaged index was moved to {store.set_aside()}; remove that {what} when all is well."
     report = build_index(progress=progress, settings=settings)
     yield f"The index was built anew from {settings.corpus}: {report.counts}, {report.embedded} passages embedded."
     yield from (reason for _, reason in report.failed)
