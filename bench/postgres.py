@@ -45,7 +45,7 @@ def sizes_of(url: str) -> dict[str, float]:
         "WHERE schemaname = 'verbatim' AND indexname LIKE 'chunk_embedding%'"
     )
     with psycopg.connect(url) as connection:
-        return {name: round(float(size), 1) for name, size in connection.execute(query).fetchall()}
+        return {f"MB of {name}": round(float(size), 1) for name, size in connection.execute(query).fetchall()}
 
 
 class Elsewhere(Bank):
@@ -97,6 +97,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("work", type=Path)
     options.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
+    options.add_argument("--builders", type=int, nargs="*", default=[1, 2, 4])
     options.add_argument("--text", type=Path, nargs="*", default=[])
     options.add_argument("--join", help=argparse.SUPPRESS)
     given = options.parse_args()
@@ -107,7 +108,7 @@ def main() -> None:
     from_ = pool(given.text)
     bank_of(given.work, from_)
     with server(*SETTINGS) as made:
-        for many in (1, 2, 4):
+        for many in given.builders:
             print(json.dumps(together(made, given.work, from_, many)), flush=True)
         for size in given.sizes:
             shutil.rmtree(given.work / str(size), ignore_errors=True)
