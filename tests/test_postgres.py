@@ -288,6 +288,65 @@ def test_a_build_with_other_articles_waits_its_turn(shared: Library, tmp_path: P
     assert shared.assistant.sources() == ["b.txt"]
 
 
+def test_a_build_whose_place_was_taken_while_it_was_cut_off_keeps_nothing(shared: Library) -> None:
+    filled(shared)
+    before = content(shared)
+    shared.write("new.txt", ANN)
+
+    def cut_off(stage: str, done: int, total: int) -> None:
+        if stage == "embedding" and done == 0:
+            rows(place_of(shared), "UPDATE verbatim.build SET plan = 'of another'")
+            rows(
+                place_of(shared),
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'qa index' AND datname = current_database()",
+            )
+
+    with pytest.raises(StoreError, match=r"with other articles is running; wait until it ends"):
+        shared.build(cut_off)
+    assert content(shared) == before
+    assert shared.build().added == ("new.txt",)
+    assert shared.store.check() == []
+
+
+def test_nothing_is_mended_while_a_build_is_running(shared: Library) -> None:
+    filled(shared)
+    shared.write("new.txt", ANN)
+    told: list[str] = []
+
+    def meanwhile(stage: str, done: int, total: int) -> None:
+        if stage == "embedding" and not told:
+            with pytest.raises(StoreError, match="is running; wait until it ends") as error:
+                ingest.mend(open_store(place_of(shared)), WordEmbedder())
+            told.append(str(error.value))
+
+    shared.build(meanwhile)
+    assert told
+    assert len(shared.assistant.sources()) == 7
+
+
+def test_mending_shows_nothing_of_an_interrupted_build(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "SHARE", 1)
+    filled(shared)
+    before = content(shared)
+    for name in ("new.txt", "newer.txt"):
+        shared.write(name, ANN)
+    done: list[str] = []
+
+    def stop(stage: str, _done: int, _total: int) -> None:
+        done.append(stage)
+        if done.count("reading") > 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shared.build(stop)
+    assert rows(place_of(shared), "SELECT count(*) FROM verbatim.document") == [(7,)]
+    ingest.mend(shared.store, shared.embedder)
+    assert content(shared) == before
+    assert shared.build().added == ("new.txt", "newer.txt")
+    assert shared.store.check() == []
+
+
 # --- when servers die -------------------------------------------------------------------------------------------------
 
 

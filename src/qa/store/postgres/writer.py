@@ -182,6 +182,7 @@ class PostgresWriter:
         """Some documents that nobody else works at, in a transaction that stays open until they are kept."""
         connection = self._connected()
         connection.execute("BEGIN")
+        self._check_plan(connection)
         rows = connection.execute(
             "SELECT source FROM verbatim.work WHERE NOT done ORDER BY source LIMIT %s FOR UPDATE SKIP LOCKED", (SHARE,)
         ).fetchall()
@@ -192,9 +193,7 @@ class PostgresWriter:
     def _keep(self, share: Sequence[str]) -> None:
         """Write the share into the database and end the claim; what others kept after a lost claim is left alone."""
         connection = self._connected(claimed=True)
-        if connection.execute("SELECT 1 FROM verbatim.build WHERE plan = %s", (self._plan,)).fetchone() is None:
-            connection.execute("ROLLBACK")  # Everything was done by others meanwhile, or given up.
-            return
+        self._check_plan(connection)
         rows = connection.execute(
             "SELECT source FROM verbatim.work WHERE source = ANY(%s) AND NOT done FOR UPDATE", (list(share),)
         ).fetchall()
@@ -202,6 +201,12 @@ class PostgresWriter:
         self._write(connection, [staged for staged in self._staged if staged.document.source in mine])
         connection.execute("UPDATE verbatim.work SET done = true WHERE source = ANY(%s)", (list(mine),))
         connection.execute("COMMIT")
+
+    def _check_plan(self, connection: Connection) -> None:
+        """StoreError when another build has taken this one's place, while its connection was lost."""
+        row = connection.execute("SELECT plan FROM verbatim.build").fetchone()
+        if row and row[0] != self._plan:  # Without a row everything is done, by others.
+            raise self._busy()
 
     def _write(self, connection: Connection, many: Sequence[Staged]) -> None:
         born = self._born
@@ -222,10 +227,7 @@ class PostgresWriter:
     def _switch(self, connection: Connection, manifest: Manifest) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (JOINING,))
         row = connection.execute("SELECT generation, plan FROM verbatim.state").fetchone()
-        if row == (
-            manifest.generation,
-            self._plan,
-        ):
+        if row == (manifest.generation, self._plan):
             return  # Another machine was first, or this one was, and lost its connection before it was told.
         self._check_newest(connection)
         if self._mending:
@@ -286,6 +288,12 @@ class PostgresWriter:
         return [(key, chunk_of(row).context) for key, *row in rows]
 
     def _mend(self, connection: Connection) -> None:
+        (alone,) = one(connection, "SELECT pg_try_advisory_xact_lock(%s)", (BUILDING,))
+        if not alone:
+            raise self._busy()
+        connection.execute(
+            "DELETE FROM verbatim.work"
+        )  # What an interrupted build has kept is not for this generation.
         for key, vector in self._vectors.items():
             connection.execute(
                 "UPDATE verbatim.chunk SET embedding = %s::halfvec "
