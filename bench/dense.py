@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def candidates(rows: Vectors) -> Iterator[tuple[str, Callable[[], Any], tuple[tu
     width = rows.shape[1]
     yield "flat, float32", lambda: faiss.IndexFlatIP(width), ()
     for name in ("QT_fp16", "QT_bf16", "QT_8bit"):
-        yield f"flat, {name}", lambda kind=name: faiss.IndexScalarQuantizer(width, getattr(KINDS, kind), INNER), ()
+        yield f"flat, {name}", partial(faiss.IndexScalarQuantizer, width, getattr(KINDS, name), INNER), ()
     lists = int(4 * np.sqrt(len(rows)))
     made = lambda: faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(width), width, lists, KINDS.QT_8bit, INNER)  # noqa: E731
     yield f"IVF of {lists}, QT_8bit", made, (("nprobe", 16), ("nprobe", 64))
