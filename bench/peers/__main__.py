@@ -22,12 +22,21 @@ from typing import Any
 from qa import models
 
 ENVIRONMENTS = {
-    "langchain": ("langchain-community", "langchain-huggingface", "langchain-text-splitters", "faiss-cpu"),
-    "llama-index": ("llama-index-core", "llama-index-embeddings-huggingface", "llama-index-readers-file"),
-    "txtai": ("txtai",),
-    "chroma": ("chromadb",),
+    "langchain": (
+        "langchain-community==0.4.2",
+        "langchain-huggingface==1.2.3",
+        "langchain-text-splitters==1.1.3",
+        "faiss-cpu==1.15.1",
+    ),
+    "llama-index": (
+        "llama-index-core==0.14.25",
+        "llama-index-embeddings-huggingface==0.8.0",
+        "llama-index-readers-file==0.7.0",
+    ),
+    "txtai": ("txtai==9.14.0",),
+    "chroma": ("chromadb==1.5.9",),
 }
-"""What a user of each installs, besides sentence-transformers and torch; in their newest versions."""
+"""What a user of each installs, besides sentence-transformers and torch; the newest versions when it was measured."""
 
 SHARED = ("sentence-transformers==6.2.0", "torch==2.13.0", "transformers==5.23.0")
 
@@ -124,7 +133,8 @@ def measured(
 
 def installed(python: Path, peer: str) -> dict[str, float]:
     """Megabytes of what is installed for it, and of that without torch."""
-    roots = OURS if peer.startswith("verbatim") else (*ENVIRONMENTS[peer], "sentence-transformers")
+    theirs = [requirement.partition("==")[0] for requirement in ENVIRONMENTS.get(peer, ())]
+    roots = OURS if peer.startswith("verbatim") else (*theirs, "sentence-transformers")
     sizes = json.loads(run([str(python), str(HERE.parent / "installed.py"), *roots]))
     return {"installed": sum(sizes.values()), "without torch": sum(sizes.values()) - sizes.get("torch", 0.0)}
 

@@ -36,6 +36,9 @@ on one subject in corpus/ have .03.
 
 Numbers = npt.NDArray[np.uint64]
 
+FACTOR = np.uint64(0x9E3779B97F4A7C15)
+"""Of the polynomials: odd, and far from a power of two."""
+
 
 def _number(data: bytes) -> np.uint64:
     return np.uint64(int.from_bytes(blake2b(data, digest_size=8).digest(), "little"))
@@ -73,11 +76,19 @@ def alike(sketches: Iterable[tuple[str, bytes]]) -> list[tuple[str, ...]]:
     return sorted(tuple(group) for group in groups.values() if len(group) > 1)
 
 
+def _mixed(columns: npt.NDArray[np.uint32]) -> Numbers:
+    """One number a row (a polynomial modulo 2^64)."""
+    total = np.zeros(len(columns), np.uint64)
+    for column in columns.T:
+        total = total * FACTOR + column
+    return total
+
+
 def _shingles(words: Numbers) -> Numbers:
     """One number for every SHINGLE words that follow each other (a polynomial modulo 2^64)."""
     total = np.zeros(len(words) - SHINGLE + 1, np.uint64)
     for place in range(SHINGLE):
-        total = total * np.uint64(0x9E3779B97F4A7C15) + words[place : len(words) - SHINGLE + 1 + place]
+        total = total * FACTOR + words[place : len(words) - SHINGLE + 1 + place]
     return total
 
 
@@ -86,7 +97,8 @@ def _buckets(known: dict[str, npt.NDArray[np.uint32]]) -> Iterator[list[str]]:
     sources = list(known)
     marks = np.array(list(known.values()), np.uint32).reshape(-1, ROWS)
     for first in range(0, ROWS, BAND):
-        band = np.ascontiguousarray(marks[:, first : first + BAND]).view(f"V{4 * BAND}").ravel()
+        # One number a band sorts ten times as fast as its bytes; two bands that share one are compared for nothing.
+        band = _mixed(marks[:, first : first + BAND])
         _, places, which, times = np.unique(band, return_index=True, return_inverse=True, return_counts=True)
         shared = np.flatnonzero(times > 1)
         for bucket in shared[np.argsort(places[shared])]:

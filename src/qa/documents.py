@@ -31,6 +31,9 @@ MAX_BYTES = 50_000_000
 MAX_TEXT = 5_000_000
 """Characters of one article; the longest novels have three million."""
 
+HOW = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""How a file is opened. A pipe must not wait for its writer, and a name may have become one since it was scanned."""
+
 LINES = ".jsonl"
 """The suffix of files that hold an article a line."""
 
@@ -218,8 +221,7 @@ def opened(corpus: Path, file: str) -> BinaryIO:
     """A regular file of the folder, open for reading; CorpusError, naming it, when it is none or cannot be opened."""
     try:
         file.encode("utf-8")
-        # A pipe must not wait for its writer, and a name may have become one since it was scanned.
-        handle = os.open(Path(corpus, file), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        handle = os.open(os.path.join(corpus, file), HOW)  # noqa: PTH118 - as in _inside
         try:
             _check_opened(corpus, file, os.fstat(handle))
         except BaseException:
@@ -238,10 +240,13 @@ def _check_opened(corpus: Path, file: str, status: os.stat_result) -> None:
         raise CorpusError(f"{file} is no regular file; remove it and index again.")
     # Since it was scanned it, or a folder above it, may have become a link: what was opened must be what is here.
     folder, name = os.path.split(os.path.join(corpus, file))  # noqa: PTH118 - as in _inside
-    place = os.path.join(_real(folder), name)  # noqa: PTH118
-    if stat.S_ISLNK(os.lstat(place).st_mode):
+    home = _real(str(corpus))
+    place = os.path.join(home if folder == str(corpus) else _real(folder), name)  # noqa: PTH118
+    here = os.lstat(place)
+    if stat.S_ISLNK(here.st_mode):
         place = os.path.realpath(place)
-    if not (_below(place, _real(str(corpus))) and os.path.samestat(os.lstat(place), status)):
+        here = os.lstat(place)
+    if not (_below(place, home) and os.path.samestat(here, status)):
         raise CorpusError(f"{file} leads out of {corpus}; put the file itself there and index again.")
 
 
