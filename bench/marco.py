@@ -1,4 +1,4 @@
-"""Writes src/qa/marco.onnx: how the packaged reranker computes, for one text at a time; its weights stay where they are.
+"""Writes src/qa/marco.onnx: how the packaged reranker computes one text at a time. Its weights stay where they are.
 
     .venv/bin/python -m bench.marco
 
@@ -21,7 +21,7 @@ TARGET = Path("src/qa/marco.onnx")
 OPSET = 17
 LAYERS, HEADS, WIDTH = 12, 12, 384
 SMALL = 64
-"""Bytes up to which a weight is written into the graph: the scales of matrices, whose place in the file is not fixed."""
+"""Bytes up to which a weight is written into the graph: the scales of matrices, which the file holds as numbers."""
 
 
 class Graph:
@@ -126,7 +126,8 @@ def written() -> Any:
     from onnx import TensorProto, helper, numpy_helper
 
     folder = models.packaged_folder(models.MARCO)
-    assert folder, "the package with the reranker is not installed"
+    if folder is None:
+        raise SystemExit(f"The reranker is not installed; {models.INSTALL}.")
     raw = (folder / models.MARCO.file).read_bytes()
     packaged = onnx.load_from_string(raw)
     graph = Graph(_matrices(packaged))

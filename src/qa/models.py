@@ -72,7 +72,7 @@ MARCO_GRAPH = (
     Path(__file__).with_name("marco.onnx"),
     "3e4dd68521abe44ebad66339f12dd741d22f40c9e96222904021142adaf86395",
 )
-"""How the reranker computes without waste, written by bench/marco.py, and its SHA-256. The weights are the package's."""
+"""How the reranker computes without waste, by bench/marco.py, and its SHA-256. The weights are the package's."""
 
 JUDGE = Packaged(
     package="qa",
