@@ -107,7 +107,7 @@ RERANK_WINDOW = 512
 """Tokens that the reranker reads of a question and a text together."""
 
 SLOW_FUSION = "SkipLayerNormFusion"
-"""What onnxruntime makes of a sum and a layer norm; it takes four times as long as both (see BENCHMARKS.md)."""
+"""What onnxruntime makes of a sum and a layer norm; it takes six times as long as both (see BENCHMARKS.md)."""
 
 
 # --- finding and checking files ---------------------------------------------------------------------------------------
