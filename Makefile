@@ -27,6 +27,7 @@ eval: install ## the questions of eval/ against their floors
 
 bench: .venv/.developed ## speed on this machine
 	$(BIN)/python bench/embed.py
+	$(BIN)/python bench/rerank.py
 	$(BIN)/python bench/ask.py
 
 torture: .venv/.developed ## the tests that try to break the index, at full size

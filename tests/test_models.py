@@ -14,12 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from qa import chunks, documents, ingest, models
-from qa.models import PackagedEmbedder, SentenceTransformerEmbedder
+from qa.models import OnnxReranker, PackagedEmbedder, SentenceTransformerEmbedder
 from qa.settings import Settings
-from qa.types import ModelError
+from qa.types import ModelError, Reranker
 from tests.conftest import CORPUS, WordEmbedder
 
 SETTINGS = Settings()
@@ -106,10 +107,13 @@ def test_embedding_is_faster_than_the_same_weights_called_plainly(packaged: Pack
 
 def test_a_graph_that_is_not_the_pinned_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "MINILM_GRAPH", (models.MINILM_GRAPH[0], "0" * 64))
+    monkeypatch.setattr(models, "MARCO_GRAPH", (models.MARCO_GRAPH[0], "0" * 64))
     folder = models.packaged_folder(models.MINILM)
     assert folder
     with pytest.raises(ModelError, match=r"is not the pinned one; run `make install` to put the right one back"):
         PackagedEmbedder(folder, models.MINILM)
+    with pytest.raises(ModelError, match=r"marco.onnx is not the pinned one; run `make install`"):
+        models.load_reranker(SETTINGS, WordEmbedder())
 
 
 @pytest.mark.slow
@@ -163,6 +167,55 @@ def test_the_reranker_knows_an_answer(embedder: SentenceTransformerEmbedder) -> 
         ["The ferry carried forty goats.", "The ferry left at noon.", "Taxes rose in May."],
     )
     assert good > near + 3 > far + 3
+
+
+@pytest.fixture(scope="module")
+def whole() -> OnnxReranker:
+    """The package's own file, run as it is."""
+    folder = models.packaged_folder(models.MARCO)
+    assert folder
+    return OnnxReranker(folder)
+
+
+QUESTIONS = ("Who offered troops?", "How many goats did the ferry carry?", "What did the president say about peace?")
+
+
+def test_the_scores_are_those_of_the_packages_own_file(whole: OnnxReranker, texts: list[str]) -> None:
+    reranker = models.load_reranker(SETTINGS, WordEmbedder())
+    some = texts[:60]
+    ours, theirs = (np.array([each.score(asked, some) for asked in QUESTIONS]) for each in (reranker, whole))
+    assert np.abs(ours - theirs).mean() < 0.1, "eight bits round otherwise when a sum differs in its last place"
+    assert np.abs(ours - theirs).max() < 1
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.999
+    for here, there in zip(ours, theirs, strict=True):
+        better = np.subtract.outer(there, there) > 1
+        assert (np.subtract.outer(here, here)[better] > 0).all(), "what is better by one is better here too"
+
+
+def test_scores_stand_for_texts_of_any_length(whole: OnnxReranker) -> None:
+    reranker = models.load_reranker(SETTINGS, WordEmbedder())
+    odd = ["", "?", "boat", "e\u0301 😀 [SEP] [CLS] \x00", "boat " * 600]
+    assert np.abs(np.subtract(reranker.score("Who?", odd), whole.score("Who?", odd))).max() < 0.5
+    assert reranker.score("Who?", []) == []
+
+
+@pytest.mark.slow
+def test_reranking_is_faster_than_the_packages_own_file(texts: list[str]) -> None:
+    folder = models.packaged_folder(models.MARCO)
+    assert folder
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    plain, ours = OnnxReranker(folder), models.load_reranker(SETTINGS, WordEmbedder())
+    plain._session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+    longest = sorted(texts, key=len)[-10:]
+
+    def seconds(reranker: Reranker) -> float:
+        began = time.process_time()
+        reranker.score("Who offered troops?", longest)
+        return time.process_time() - began
+
+    ratios = [seconds(plain) / seconds(ours) for _ in range(8)]
+    assert statistics.median(ratios[1:]) >= 1.08, ratios  # BENCHMARKS.md: 1.2
 
 
 def test_without_a_reranker_the_embedder_stands_in_and_it_is_said_once(

@@ -68,6 +68,11 @@ MARCO = Packaged(
     sha256="1225ccd6afd0f1b43a1b08bf67cd1cb68c05aafb443e9d8450015b8b3837ffd1",
     hub="cross-encoder/ms-marco-MiniLM-L-12-v2",
 )
+MARCO_GRAPH = (
+    Path(__file__).with_name("marco.onnx"),
+    "3e4dd68521abe44ebad66339f12dd741d22f40c9e96222904021142adaf86395",
+)
+"""How the reranker computes without waste, by bench/marco.py, and its SHA-256. The weights are the package's."""
 
 JUDGE = Packaged(
     package="qa",
@@ -100,6 +105,9 @@ COSINE_MIDDLE = 0.45
 
 RERANK_WINDOW = 512
 """Tokens that the reranker reads of a question and a text together."""
+
+SLOW_FUSION = "SkipLayerNormFusion"
+"""What onnxruntime makes of a sum and a layer norm; it takes six times as long as both (see BENCHMARKS.md)."""
 
 
 # --- finding and checking files ---------------------------------------------------------------------------------------
@@ -166,7 +174,7 @@ class PackagedEmbedder:
             config = json.loads((folder / "config.json").read_text("utf-8"))
             length = json.loads((folder / "sentence_bert_config.json").read_text("utf-8"))["max_seq_length"]
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._session = _session(_checked_graph(), folder / packaged.file)
+            self._session = _session(_checked_graph(*MINILM_GRAPH), folder / packaged.file)
         except Exception as error:  # tokenizers and onnxruntime raise bare Exceptions.
             raise ModelError(f"The embedder in {folder} cannot be loaded ({error}); {INSTALL}.") from error
         self._tokenizer.no_padding()
@@ -209,10 +217,10 @@ def _workers(name: str) -> ThreadPoolExecutor:
     return pool
 
 
-def _checked_graph() -> Path:
-    if sha256(MINILM_GRAPH[0]) != MINILM_GRAPH[1]:
-        raise ModelError(f"{MINILM_GRAPH[0]} is not the pinned one; {INSTALL} to put the right one back.")
-    return MINILM_GRAPH[0]
+def _checked_graph(path: Path, digest: str) -> Path:
+    if sha256(path) != digest:
+        raise ModelError(f"{path} is not the pinned one; {INSTALL} to put the right one back.")
+    return path
 
 
 def _session(graph: Path, weights: Path) -> Any:
@@ -380,27 +388,24 @@ def _load_cross_encoder(settings: Settings) -> Reranker | None:
     if folder is None:
         _say_once(NO_RERANKER)
         return None
-    return OnnxReranker(folder, label=settings.reranker or MARCO.hub)
+    graph = None if settings.reranker else _checked_graph(*MARCO_GRAPH)
+    return OnnxReranker(folder, settings.reranker or MARCO.hub, graph)
 
 
 class OnnxReranker:
     """A cross-encoder in ONNX. Its int8 scores move with the padding of a batch, so every text is scored alone.
 
     Texts are scored side by side, each on one core: for texts this short that is faster than one after the other on
-    all of them (see BENCHMARKS.md). (Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085)
+    all of them (see BENCHMARKS.md). With `graph`, that is what is computed, with weights of the folder's model.onnx.
+    (Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085)
     """
 
-    def __init__(self, folder: Path, label: str = "") -> None:
+    def __init__(self, folder: Path, label: str = "", graph: Path | None = None) -> None:
         try:
-            import onnxruntime
             from tokenizers import Tokenizer
 
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = 1
-            self._session = onnxruntime.InferenceSession(
-                folder / "model.onnx", options, providers=["CPUExecutionProvider"]
-            )
+            self._session = _cross_encoder(folder, graph)
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions of their own.
             raise ModelError(
                 f"The reranker in {folder} cannot be loaded; {INSTALL}, or set QA_RERANKER to another folder."
@@ -428,6 +433,19 @@ class OnnxReranker:
         }
         feed = {name: np.array([row], np.int64) for name, row in fields.items() if name in self._inputs}
         return float(self._session.run(None, feed)[0].ravel()[0])
+
+
+def _cross_encoder(folder: Path, graph: Path | None) -> Any:
+    """The folder's model.onnx, or a graph that names places in it, ready to run."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+    model = graph.read_bytes() if graph else folder / "model.onnx"
+    return onnxruntime.InferenceSession(
+        model, options, providers=["CPUExecutionProvider"], disabled_optimizers=[SLOW_FUSION]
+    )
 
 
 class CosineReranker:
