@@ -21,12 +21,6 @@ from .statements import FINITE, Doc, Token, finished, lowered
 NAMES = {"PERSON": "person", "ORG": "body", "GPE": "place", "LOC": "place", "NORP": "place", "FAC": "place"}
 ADJUNCTS = {"in", "at", "on", "during", "since", "after", "before", "under", "near", "from", "for", "with", "by"}
 SYMMETRIC = {"be", "meet", "marry", "equal", "resemble", "become", "accompany", "border", "join", "include"}
-NUMBER = re.compile(
-    r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w]|[.,]\d)|\b(?:"
-    + "|".join(sorted(words.LETTERS, key=len, reverse=True))
-    + r")\b",
-    re.IGNORECASE,
-)
 OPPOSITE_VERBS, OPPOSITES = words.pairs(words.OPPOSITE_VERBS), words.pairs(words.OPPOSITES)
 SAME_VERBS, SAME = words.pairs(words.SAME_VERBS), words.pairs(words.SAME)
 
@@ -53,17 +47,17 @@ def changes(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Ra
 
 def _numbers(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Random) -> Iterator[Change]:
     """Another number in the place of one that the evidence has: from the evidence, from near it, or made up."""
-    found = [m.group() for m in NUMBER.finditer(statement.text)]
-    here = [m.group() for m in NUMBER.finditer(evidence.text)]
+    found = [m.group() for m in words.NUMBER.finditer(statement.text)]
+    here = [m.group() for m in words.NUMBER.finditer(evidence.text)]
     known = [n for n in found if n in here and n.lower() != "one"]
     for number in rng.sample(known, min(2, len(known))):
         others = [n for n in here if _alike(n, number) and n not in found]
         if not others or rng.random() < 0.3:
-            near = [m.group() for doc in around for m in NUMBER.finditer(doc.text)]
+            near = [m.group() for doc in around for m in words.NUMBER.finditer(doc.text)]
             others = [n for n in near if _alike(n, number) and n not in found]
-        other = rng.choice(others) if others and rng.random() < 0.6 else _near(number, rng)
+        other = rng.choice(others) if others and rng.random() < 0.6 else words.near_number(number, rng)
         if other and other not in found:
-            yield Change("number", exchanged(statement.text, number, other), exchanged(evidence.text, number, other))
+            yield Change("number", words.exchanged(statement.text, number, other), words.exchanged(evidence.text, number, other))
 
 
 def _series(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Random) -> Iterator[Change]:
@@ -78,42 +72,15 @@ def _series(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Ra
                 others = [other for other in series if other not in here]
             if others:
                 other = rng.choice(others)
-                yield Change("number", exchanged(statement.text, word, other), exchanged(evidence.text, word, other))
+                yield Change("number", words.exchanged(statement.text, word, other), words.exchanged(evidence.text, word, other))
 
 
 def _alike(left: str, right: str) -> bool:
     """Both years, both in letters, or both in digits; never the same number."""
-    return left.lower() != right.lower() and _shape(left) == _shape(right)
-
-
-def _shape(number: str) -> str:
-    if number.isdigit() and len(number) == 4 and number[0] in "12":
-        return "year"
-    return "digits" if number[0].isdigit() else "letters"
-
-
-def _near(number: str, rng: random.Random) -> str | None:
-    """A number that could stand there as well: one digit, the order of magnitude, or a few years away."""
-    if not number[0].isdigit():
-        value = words.LETTERS[number.lower()]
-        return words.in_letters(max(2, value + rng.choice((-3, -2, -1, 1, 2, 3, 5))))
-    if _shape(number) == "year":
-        return str(int(number) + rng.choice((-20, -10, -5, -3, -2, -1, 1, 2, 3, 4, 10, 15)))
-    places = [i for i, c in enumerate(number) if c.isdigit()]
-    place = rng.choice(places)
-    fresh = rng.choice([d for d in "123456789" if d != number[place]])
-    if rng.random() < 0.2 and number.isdigit():
-        return number + "0"
-    return number[:place] + fresh + number[place + 1 :]
+    return left.lower() != right.lower() and words.shape(left) == words.shape(right)
 
 
 # --- names and phrases ------------------------------------------------------------------------------------------------
-
-
-def exchanged(text: str, one: str, other: str) -> str:
-    """The text with each of two phrases in the place of the other."""
-    either = re.compile(rf"(?<!\w)(?:{re.escape(one)}|{re.escape(other)})(?!\w)", re.IGNORECASE)
-    return either.sub(lambda m: other if m.group().lower() == one.lower() else one, text)
 
 
 def _has(text: str, phrase: str) -> bool:
@@ -152,7 +119,7 @@ def _names(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Ran
             others = [n for n in near if not _has(statement.text, n)]
         if others:
             other = rng.choice(others)
-            yield Change("name", exchanged(statement.text, name, other), exchanged(evidence.text, name, other))
+            yield Change("name", words.exchanged(statement.text, name, other), words.exchanged(evidence.text, name, other))
 
 
 def _chunks(doc: Doc) -> list[tuple[str, str]]:
@@ -179,7 +146,7 @@ def _phrases(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.R
     others = [o for o in others if not _side_by_side(evidence.text, o, phrase)]
     if others:
         other = rng.choice(others)
-        yield Change("phrase", exchanged(statement.text, phrase, other), exchanged(evidence.text, phrase, other))
+        yield Change("phrase", words.exchanged(statement.text, phrase, other), words.exchanged(evidence.text, phrase, other))
 
 
 def _roles(statement: Doc, evidence: Doc, rng: random.Random) -> Iterator[Change]:
@@ -204,8 +171,8 @@ def _roles(statement: Doc, evidence: Doc, rng: random.Random) -> Iterator[Change
         one, other = rng.choice(both)
         turned = None
         if _has(evidence.text, one) and _has(evidence.text, other):
-            turned = exchanged(evidence.text, one, other)
-        yield Change("roles", exchanged(statement.text, one, other), turned)
+            turned = words.exchanged(evidence.text, one, other)
+        yield Change("roles", words.exchanged(statement.text, one, other), turned)
 
 
 # --- negation ---------------------------------------------------------------------------------------------------------
@@ -339,7 +306,7 @@ def rewritten_number(text: str, rng: random.Random) -> str:
     """`12` as `twelve` and back, `%` as `percent`."""
     if rng.random() < 0.5:
         text = re.sub(r"(?<=\d) ?%", " percent", text) if "%" in text else re.sub(r"(?<=\d) percent\b", "%", text)
-    found = NUMBER.search(text)
+    found = words.NUMBER.search(text)
     if found is None or rng.random() < 0.5:
         return text
     number = found.group()
@@ -420,7 +387,7 @@ def mistaken(one: Doc, other: Doc, bearer: Doc) -> Stitched | None:
     if mine.root.tag_[:3] != theirs.root.tag_[:3] or not _has(bearer.text, mine.text):
         return None
     statement = finished(f"{theirs.text} {one[mine.end :].text}")
-    turned = exchanged(f"{bearer.text} {other.text}", mine.text, theirs.text)
+    turned = words.exchanged(f"{bearer.text} {other.text}", mine.text, theirs.text)
     return Stitched(statement, turned) if statement else None
 
 

@@ -130,7 +130,7 @@ def train(run: Run, pairs: Sequence[Row], check: Sequence[Row], folder: Path, mi
     saved, checked, recent = time.monotonic(), run.seconds, []
     while run.seconds < minutes * 60:
         begun = time.monotonic()
-        _set_rate(run, run.seconds / (minutes * 60))
+        set_rate(run, run.seconds / (minutes * 60))
         rows = next(source)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             scores = logits(run.network, [encoded[row] for row in rows]).float()
@@ -148,7 +148,7 @@ def train(run: Run, pairs: Sequence[Row], check: Sequence[Row], folder: Path, mi
             recent = []
         if time.monotonic() - saved > SAVE_EVERY:
             saved = time.monotonic()
-            _save(run, folder / "checkpoint.pt")
+            save(run, folder / "checkpoint.pt")
     _report(run, recent, check, blind)
     torch.save(run.network.state_dict(), folder / "judge.pt")
 
@@ -170,7 +170,8 @@ def _texts(pair: Row, blind: bool) -> tuple[str, str]:
     return pair["statement"], "" if blind else pair["evidence"]
 
 
-def _set_rate(run: Run, done: float) -> None:
+def set_rate(run: Run, done: float) -> None:
+    """The rate rises at first, then falls in a line to the end."""
     factor = min(done / WARM_UP, (1 - done) / (1 - WARM_UP))
     for group in run.optimizer.param_groups:
         group["lr"] = group["base"] * max(factor, 0.01)
@@ -186,7 +187,8 @@ def _report(run: Run, recent: Sequence[float], check: Sequence[Row], blind: bool
     )
 
 
-def _save(run: Run, path: Path) -> None:
+def save(run: Run, path: Path) -> None:
+    """Keep a run, so that it can go on."""
     state = {"network": run.network.state_dict(), "optimizer": run.optimizer.state_dict()}
     progress = {"seconds": run.seconds, "batches": run.batches, "pairs": run.pairs}
     unfinished = path.with_suffix(".part")
@@ -194,7 +196,8 @@ def _save(run: Run, path: Path) -> None:
     unfinished.replace(path)
 
 
-def _resume(run: Run, path: Path) -> None:
+def resume(run: Run, path: Path) -> None:
+    """Go on where a run was kept."""
     held = torch.load(path, weights_only=True)
     run.network.load_state_dict(held["network"])
     run.optimizer.load_state_dict(held["optimizer"])
@@ -224,7 +227,7 @@ def main() -> None:
     if given.start:
         run.network.load_state_dict(torch.load(given.start, weights_only=True))
     if (given.run / "checkpoint.pt").exists():
-        _resume(run, given.run / "checkpoint.pt")
+        resume(run, given.run / "checkpoint.pt")
     train(
         run,
         [pair for pair in pairs if not pair["held_out"]],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+
 OPPOSITE_VERBS = """
 rise fall; increase decrease; grow shrink; accept reject; allow forbid; permit prohibit; approve veto; win lose; open
 close; begin end; start stop; enter leave; arrive depart; buy sell; borrow lend; import export; raise lower; gain
@@ -122,3 +125,37 @@ def in_letters(number: int) -> str | None:
 
 
 LETTERS = {letters: number for number in range(100) if (letters := in_letters(number))}
+
+NUMBER = re.compile(
+    r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w]|[.,]\d)|\b(?:"
+    + "|".join(sorted(LETTERS, key=len, reverse=True))
+    + r")\b",
+    re.IGNORECASE,
+)
+
+
+def shape(number: str) -> str:
+    if number.isdigit() and len(number) == 4 and number[0] in "12":
+        return "year"
+    return "digits" if number[0].isdigit() else "letters"
+
+
+def near_number(number: str, rng: random.Random) -> str | None:
+    """A number that could stand there as well: one digit, the order of magnitude, or a few years away."""
+    if not number[0].isdigit():
+        value = LETTERS[number.lower()]
+        return in_letters(max(2, value + rng.choice((-3, -2, -1, 1, 2, 3, 5))))
+    if shape(number) == "year":
+        return str(int(number) + rng.choice((-20, -10, -5, -3, -2, -1, 1, 2, 3, 4, 10, 15)))
+    places = [i for i, c in enumerate(number) if c.isdigit()]
+    place = rng.choice(places)
+    fresh = rng.choice([d for d in "123456789" if d != number[place]])
+    if rng.random() < 0.2 and number.isdigit():
+        return number + "0"
+    return number[:place] + fresh + number[place + 1 :]
+
+
+def exchanged(text: str, one: str, other: str) -> str:
+    """The text with each of two phrases in the place of the other."""
+    either = re.compile(rf"(?<!\w)(?:{re.escape(one)}|{re.escape(other)})(?!\w)", re.IGNORECASE)
+    return either.sub(lambda m: other if m.group().lower() == one.lower() else one, text)

@@ -1,0 +1,1 @@
+"""How the reader was trained, and how it is measured: see docs/reader.md."""
