@@ -84,19 +84,23 @@ class Graph:
         narrow = self.linear(self.quantized(thought), f"{place}.output.dense")
         return self.norm(self.add("Add", narrow, kept), f"{place}.output.LayerNorm")
 
-    def logits(self) -> str:
-        """The whole network."""
+    def embeddings(self) -> str:
+        """What the layers start from."""
         length = self.add("Gather", self.add("Shape", "input_ids"), "one")
         positions = self.add("Range", "zero", length, "one")
         x = self.add("Add", self.embedded("word", "input_ids"), self.embedded("token_type", "token_type_ids"))
-        x = self.norm(self.add("Add", x, self.embedded("position", positions)), "bert.embeddings.LayerNorm")
+        return self.norm(self.add("Add", x, self.embedded("position", positions)), "bert.embeddings.LayerNorm")
+
+    def logits(self) -> str:
+        """The whole network."""
+        x = self.embeddings()
         for number in range(LAYERS):
             x = self.layer(x, f"bert.encoder.layer.{number}", number == LAYERS - 1)
         pooled = self.linear(self.quantized(self.add("Gather", x, "zero", axis=1)), "bert.pooler.dense")
         return self.linear(self.quantized(self.add("Tanh", pooled)), "classifier")
 
 
-def _matrices(packaged: Any) -> dict[str, str]:
+def matrices(packaged: Any) -> dict[str, str]:
     """The name of the weights of each place: the exporter gave them numbers, and the nodes have names."""
     places = {
         node.name.removesuffix("_MatMul_quant").removesuffix("/MatMul_quant"): node.input[1].removesuffix("_quantized")
@@ -106,7 +110,7 @@ def _matrices(packaged: Any) -> dict[str, str]:
     return {name.removesuffix("/Gemm").strip("/").replace("/", "."): weight for name, weight in places.items()}
 
 
-def _elsewhere(weight: Any, raw: bytes) -> Any:
+def elsewhere(weight: Any, raw: bytes) -> Any:
     """A weight as a place in the package's file."""
     from onnx import TensorProto
 
@@ -119,30 +123,41 @@ def _elsewhere(weight: Any, raw: bytes) -> Any:
     return weight
 
 
-def written() -> Any:
-    """The graph."""
-    import numpy as np
+def packaged_weights() -> tuple[bytes, Any]:
+    """The package's file, as bytes and as ONNX."""
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
 
     folder = models.packaged_folder(models.MARCO)
     if folder is None:
         raise SystemExit(f"The reranker is not installed; {models.INSTALL}.")
     raw = (folder / models.MARCO.file).read_bytes()
-    packaged = onnx.load_from_string(raw)
-    graph = Graph(_matrices(packaged))
-    logits = graph.logits()
+    return raw, onnx.load_from_string(raw)
+
+
+def model(graph: Graph, name: str, weights: list[Any], outputs: Mapping[str, list[Any]], version: int) -> Any:
+    """A graph that reads one question and text, ready to be written."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
     constants = {"zero": 0, "one": 1, "first": [0], "heads": [0, 0, HEADS, WIDTH // HEADS], "whole": [0, 0, WIDTH]}
-    weights = [numpy_helper.from_array(np.array(value, np.int64), name) for name, value in constants.items()]
-    weights += [_elsewhere(weight, raw) for weight in packaged.graph.initializer if weight.name in graph.used]
+    given = [numpy_helper.from_array(np.array(value, np.int64), each) for each, value in constants.items()]
     inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, [1, "tokens"])
-        for name in ("input_ids", "token_type_ids")
+        helper.make_tensor_value_info(each, TensorProto.INT64, [1, "tokens"])
+        for each in ("input_ids", "token_type_ids")
     ]
-    outputs = [helper.make_tensor_value_info(logits, TensorProto.FLOAT, [1, 1])]
+    found = [helper.make_tensor_value_info(each, TensorProto.FLOAT, shape) for each, shape in outputs.items()]
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
-    whole = helper.make_graph(graph.nodes, "marco", inputs, outputs, weights)
-    return helper.make_model(whole, opset_imports=opsets, ir_version=packaged.ir_version)
+    whole = helper.make_graph(graph.nodes, name, inputs, found, [*given, *weights])
+    return helper.make_model(whole, opset_imports=opsets, ir_version=version)
+
+
+def written() -> Any:
+    """The graph."""
+    raw, packaged = packaged_weights()
+    graph = Graph(matrices(packaged))
+    logits = graph.logits()
+    weights = [elsewhere(weight, raw) for weight in packaged.graph.initializer if weight.name in graph.used]
+    return model(graph, "marco", weights, {logits: [1, 1]}, packaged.ir_version)
 
 
 def main() -> None:

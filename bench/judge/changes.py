@@ -57,7 +57,9 @@ def _numbers(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.R
             others = [n for n in near if _alike(n, number) and n not in found]
         other = rng.choice(others) if others and rng.random() < 0.6 else words.near_number(number, rng)
         if other and other not in found:
-            yield Change("number", words.exchanged(statement.text, number, other), words.exchanged(evidence.text, number, other))
+            yield Change(
+                "number", words.exchanged(statement.text, number, other), words.exchanged(evidence.text, number, other)
+            )
 
 
 def _series(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Random) -> Iterator[Change]:
@@ -72,7 +74,9 @@ def _series(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Ra
                 others = [other for other in series if other not in here]
             if others:
                 other = rng.choice(others)
-                yield Change("number", words.exchanged(statement.text, word, other), words.exchanged(evidence.text, word, other))
+                yield Change(
+                    "number", words.exchanged(statement.text, word, other), words.exchanged(evidence.text, word, other)
+                )
 
 
 def _alike(left: str, right: str) -> bool:
@@ -119,7 +123,9 @@ def _names(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Ran
             others = [n for n in near if not _has(statement.text, n)]
         if others:
             other = rng.choice(others)
-            yield Change("name", words.exchanged(statement.text, name, other), words.exchanged(evidence.text, name, other))
+            yield Change(
+                "name", words.exchanged(statement.text, name, other), words.exchanged(evidence.text, name, other)
+            )
 
 
 def _chunks(doc: Doc) -> list[tuple[str, str]]:
@@ -146,7 +152,9 @@ def _phrases(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.R
     others = [o for o in others if not _side_by_side(evidence.text, o, phrase)]
     if others:
         other = rng.choice(others)
-        yield Change("phrase", words.exchanged(statement.text, phrase, other), words.exchanged(evidence.text, phrase, other))
+        yield Change(
+            "phrase", words.exchanged(statement.text, phrase, other), words.exchanged(evidence.text, phrase, other)
+        )
 
 
 def _roles(statement: Doc, evidence: Doc, rng: random.Random) -> Iterator[Change]:

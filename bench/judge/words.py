@@ -127,14 +127,13 @@ def in_letters(number: int) -> str | None:
 LETTERS = {letters: number for number in range(100) if (letters := in_letters(number))}
 
 NUMBER = re.compile(
-    r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w]|[.,]\d)|\b(?:"
-    + "|".join(sorted(LETTERS, key=len, reverse=True))
-    + r")\b",
+    r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w]|[.,]\d)|\b(?:" + "|".join(sorted(LETTERS, key=len, reverse=True)) + r")\b",
     re.IGNORECASE,
 )
 
 
 def shape(number: str) -> str:
+    """A year, letters or digits."""
     if number.isdigit() and len(number) == 4 and number[0] in "12":
         return "year"
     return "digits" if number[0].isdigit() else "letters"

@@ -56,10 +56,6 @@ class Row:
     article: str
     held_out: bool
 
-    @property
-    def answerable(self) -> bool:
-        return self.start >= 0
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -213,27 +209,34 @@ def _changed(row: Row, paragraph: Paragraph, article: Sequence[Paragraph], rng: 
 def _exchanges(row: Row, article: Sequence[Paragraph], rng: random.Random) -> Iterator[tuple[str, str]]:
     """What of the question may be changed, and into what; only facts that the passage has too."""
     outside = row.passage[: row.start] + "\n" + row.passage[row.end :]
-    for number in {m.group() for m in NUMBER.finditer(row.question)}:
+    yield from _other_numbers(row, outside, rng)
+    yield from _other_names(row, outside, article, rng)
+    for word in words(row.question):
+        for opposite in OPPOSITES.get(word.lower(), []):
+            if word.islower() and not _stands(row.question, opposite):
+                yield word, opposite
+
+
+def _other_numbers(row: Row, outside: str, rng: random.Random) -> Iterator[tuple[str, str]]:
+    for number in sorted({m.group() for m in NUMBER.finditer(row.question)}):
         if number.lower() != "one" and _stands(outside, number) and (other := near_number(number, rng)):
             yield number, other
     for series in known.SERIES:
         for word in series:
             if _stands(row.question, word) and _stands(outside, word):
                 yield word, rng.choice([each for each in series if each != word])
+
+
+def _other_names(row: Row, outside: str, article: Sequence[Paragraph], rng: random.Random) -> Iterator[tuple[str, str]]:
     asked = [name for name in names(row.question) if _stands(outside, name)]
-    if asked:
-        elsewhere = {
-            name for each in rng.sample(list(article), min(8, len(article))) for name in names(each.text)
-        }
-        for name in asked:
-            alike = [o for o in sorted(elsewhere) if len(o.split()) == len(name.split()) and not _related(o, name)]
-            alike = [o for o in alike if not _stands(row.question, o) and o != row.passage[row.start : row.end]]
-            if alike:
-                yield name, rng.choice(alike)
-    for word in words(row.question):
-        for opposite in OPPOSITES.get(word.lower(), []):
-            if word.islower() and not _stands(row.question, opposite):
-                yield word, opposite
+    if not asked:
+        return
+    elsewhere = {name for each in rng.sample(list(article), min(8, len(article))) for name in names(each.text)}
+    for name in asked:
+        alike = [o for o in sorted(elsewhere) if len(o.split()) == len(name.split()) and not _related(o, name)]
+        alike = [o for o in alike if not _stands(row.question, o) and o != row.passage[row.start : row.end]]
+        if alike:
+            yield name, rng.choice(alike)
 
 
 def _related(one: str, other: str) -> bool:

@@ -87,13 +87,15 @@ def prepared(rows: Sequence[Row]) -> tuple[list[Row], list[Any]]:
     """The rows with the tokens of their answers, and their encodings; without rows whose answer was cut off."""
     encode = tokenizer()
     encoded = encode.encode_batch([(row["question"], row["passage"]) for row in rows])
-    marked = [{**row, "tokens": tokens_of(each, row["start"], row["end"])} for row, each in zip(rows, encoded)]
+    marked = [
+        {**row, "tokens": tokens_of(each, row["start"], row["end"])} for row, each in zip(rows, encoded, strict=True)
+    ]
     kept = [n for n, row in enumerate(marked) if row["tokens"] is not None]
     return [marked[n] for n in kept], [encoded[n] for n in kept]
 
 
 def read(reader: Reader, rows: Sequence[Row]) -> list[tuple[float, float, int, int]]:
-    """Of each row the answerable logit, the margin of the best span over none, and the span's offsets in the passage."""
+    """Of each row the answerable logit, the margin of the best span over none, and the span in the passage."""
     encoded = tokenizer().encode_batch([(row["question"], row["passage"]) for row in rows])
     order = sorted(range(len(rows)), key=lambda n: len(encoded[n].ids))
     found: list[tuple[float, float, int, int]] = [(0.0, 0.0, 0, 0)] * len(rows)

@@ -13,9 +13,10 @@ from qa.chunks import sentences
 from qa.confidence import Calibration, signs, speaks_of
 from qa.conversation import EMPTY
 from qa.names import fold, stem, words
+from qa.reading import LIMIT, NOT_READ, Evidence, read
 from qa.search import asks
 from qa.segments import comment_author
-from qa.types import Answer, Document, Passage, Quote, Reranker, Span
+from qa.types import Answer, Document, Passage, Quote, Reader, Reranker, Span
 
 T = TypeVar("T")
 
@@ -40,6 +41,12 @@ NEWS = 2
 ECHO_COST = 3.0
 """To a question that wonders what, a sentence with fewer than NEWS words of its own ("Smith offered more than goats.")
 says nothing; to keywords, or to a question whether, it does."""
+
+READER_WEIGHT = 0.0
+"""What the margin of the likeliest few words adds to the score of the sentence that they stand in."""
+
+SHORT = 0.0
+"""The margin from which the likeliest few words of the first quote are shown as the short answer."""
 
 SEEDS = 3
 PAIR_COST = 1.0
@@ -81,7 +88,7 @@ _LIST_NUMBER = re.compile(r"^(\d+)([.)])")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Quotable:
     """A span that may be quoted, and the text by which it is judged: its own, or that behind what it points back at."""
 
     span: Span
@@ -110,6 +117,7 @@ def answer(
     aim: Aim,
     passages: Sequence[Passage],
     reranker: Reranker,
+    reader: Reader | None,
     calibration: Calibration,
     searched: int,
     around: Around,
@@ -121,11 +129,12 @@ def answer(
     """
     near = _near(passages)
     several = aim.several and len({_voice(passage) for passage in near}) > 1
-    read = _one_each(near, _voice)[:MAX_SOURCES] if several else near[:READ]
-    ranked = rank(said, aim, read, reranker)
+    chosen = _one_each(near, _voice)[:MAX_SOURCES] if several else near[:READ]
+    evidence = read(reader, question, chosen)
+    ranked = rank(said, aim, chosen, reranker, evidence)
     logits = [candidate.logit for candidate in ranked]
-    sure = calibration.confidence(signs(question, read, logits, searched)) if ranked else 0.0
-    if aim.open and any(speaks_of(said, passage.text) for passage in read):
+    sure = calibration.confidence(signs(question, chosen, logits, searched, evidence.answers)) if ranked else 0.0
+    if aim.open and any(speaks_of(said, passage.text) for passage in chosen):
         sure = max(sure, ON_TOPIC)
     candidates = _one_each(ranked, lambda candidate: _voice(candidate.passage)) if several else _near_best(ranked)
     quotes = _quotes(candidates, said, aim, around, MAX_SOURCES if several else MAX_QUOTES)
@@ -134,31 +143,53 @@ def answer(
         quotes.sort(key=lambda quote: (quote.date, quote.source, quote.start))
     answered = sure >= ANSWERED
     text = " ".join(_cited(quote, number, by_date) for number, quote in enumerate(quotes, 1))
-    return Answer(question, text if answered else REFUSAL, answered, sure, tuple(quotes), tuple(passages), by_date)
+    short = _short(candidates, quotes, evidence) if answered and not aim.open and not several else None
+    return Answer(
+        question,
+        text if answered else REFUSAL,
+        answered,
+        sure,
+        tuple(quotes),
+        tuple(passages),
+        by_date,
+        short=short,
+    )
 
 
-def rank(question: str, aim: Aim, passages: Sequence[Passage], reranker: Reranker) -> list[Candidate]:
+def rank(
+    question: str, aim: Aim, passages: Sequence[Passage], reranker: Reranker, evidence: Evidence = NOT_READ
+) -> list[Candidate]:
     """What may be quoted of passages, best first: sentences, and the best ones in pairs with their neighbours. What
     says the same as a better one is left out.
     """
-    found = [Reading(span, passage, _text(passage, span)) for passage in passages for span in _sentences(passage)]
-    alone = _ordered(_judged(question, aim, found, reranker))
-    wider = _judged(question, aim, [*_pairs(alone[:SEEDS]), *_resolved(passages)], reranker)
+    found = [Quotable(span, passage, _text(passage, span)) for passage in passages for span in _sentences(passage)]
+    alone = _ordered(_judged(question, aim, found, reranker, evidence))
+    wider = _judged(question, aim, [*_pairs(alone[:SEEDS]), *_resolved(passages)], reranker, evidence)
     return _folded(_ordered([*alone, *(replace(each, score=each.score - PAIR_COST) for each in wider)]))
 
 
-def _judged(question: str, aim: Aim, found: Sequence[Reading], reranker: Reranker) -> list[Candidate]:
+def _judged(
+    question: str, aim: Aim, found: Sequence[Quotable], reranker: Reranker, evidence: Evidence
+) -> list[Candidate]:
     """The spans with their logits and scores, in the same order."""
     logits = reranker.score(question, [each.text for each in found])
+    gains = [
+        PASSAGE_WEIGHT * each.passage.score + _fit(aim, question, each) + READER_WEIGHT * _margin(evidence, each)
+        for each in found
+    ]
     return [
-        Candidate(
-            each.span, each.passage, logit, logit + PASSAGE_WEIGHT * each.passage.score + _fit(aim, question, each)
-        )
-        for each, logit in zip(found, logits, strict=True)
+        Candidate(each.span, each.passage, logit, logit + gain)
+        for each, logit, gain in zip(found, logits, gains, strict=True)
     ]
 
 
-def _fit(aim: Aim, question: str, each: Reading) -> float:
+def _margin(evidence: Evidence, each: Quotable) -> float:
+    """How much likelier the likeliest words of a span are than no answer, within limits."""
+    found = evidence.within(each.passage, each.span)
+    return max(-LIMIT, min(LIMIT, found.margin)) if found else 0.0
+
+
+def _fit(aim: Aim, question: str, each: Quotable) -> float:
     """What a span gains by having the kind of fact that is asked for, and loses by repeating the question."""
     text = _text(each.passage, each.span)
     gain = KIND_BONUS if aim.wanted and offers(aim.wanted, question, text) else 0.0
@@ -175,7 +206,7 @@ def _ordered(candidates: Iterable[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda c: (-c.score, c.passage.source, c.span))
 
 
-def _pairs(seeds: Sequence[Candidate]) -> list[Reading]:
+def _pairs(seeds: Sequence[Candidate]) -> list[Quotable]:
     """Each sentence of an article with the one before it and with the one after it, where nothing stands between."""
     pairs = [
         (Span(first.start, second.end), seed.passage)
@@ -184,10 +215,10 @@ def _pairs(seeds: Sequence[Candidate]) -> list[Reading]:
         for first, second in pairwise(_sentences(seed.passage))
         if seed.span in {first, second} and not _text(seed.passage, Span(first.end, second.start)).strip()
     ]
-    return [Reading(span, passage, _text(passage, span)) for span, passage in dict.fromkeys(pairs)]
+    return [Quotable(span, passage, _text(passage, span)) for span, passage in dict.fromkeys(pairs)]
 
 
-def _resolved(passages: Sequence[Passage]) -> Iterator[Reading]:
+def _resolved(passages: Sequence[Passage]) -> Iterator[Quotable]:
     """Sentences that open with a pronoun, read behind the last one that names somebody. One that stands right behind it
     makes a pair with it.
     """
@@ -198,7 +229,7 @@ def _resolved(passages: Sequence[Passage]) -> Iterator[Reading]:
             if not _POINTS_BACK.search(text):
                 named = (number, text) if names_anew("", text) else named
             elif named and number - named[0] > 1:
-                yield Reading(span, passage, f"{named[1]} {text}")
+                yield Quotable(span, passage, f"{named[1]} {text}")
 
 
 def _text(passage: Passage, span: Span) -> str:
@@ -277,6 +308,20 @@ def _quotes(candidates: Sequence[Candidate], question: str, aim: Aim, around: Ar
         if not _quoted(span, passage.source, quotes):
             quotes.append(_quote(span, passage, document, segment))
     return quotes
+
+
+def _short(candidates: Sequence[Candidate], quotes: Sequence[Quote], evidence: Evidence) -> Quote | None:
+    """The few words of the first quote that answer, where they are sure."""
+    if not quotes:
+        return None
+    first = quotes[0]
+    held = Span(first.start, first.end)
+    passages = {c.passage.chunk.key: c.passage for c in candidates if c.passage.source == first.source}
+    found = [each for passage in passages.values() if (each := evidence.within(passage, held))]
+    if not found or (best := max(found, key=lambda each: each.margin)).margin < SHORT:
+        return None
+    span = best.span
+    return replace(first, text=span.shifted(-first.start).of(first.text), start=span.start, end=span.end)
 
 
 def _quote(span: Span, passage: Passage, document: Document, segment: Span) -> Quote:

@@ -69,6 +69,7 @@ def tools(assistant: Assistant) -> list[Tool]:
         Every quote is verbatim: characters start to end of the file named as source. When "answered" is false the
         quotes are only the closest passages, not an answer. Where a language model writes, "statements" are its
         sentences with the numbers of the quotes that they rest on; one that is "struck" is not supported by them.
+        "short" are the few words of the first quote that answer, with their place, or null where none are sure.
 
         Args:
             question: What is asked; a follow-up needs the history.
@@ -122,6 +123,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     names = ("question", "text", "answered", "confidence", "model", "note")
     return {
         **{name: getattr(answer, name) for name in names},
+        "short": asdict(answer.short) if answer.short else None,
         "quotes": [asdict(quote) for quote in answer.quotes],
         "statements": [asdict(statement) for statement in answer.statements],
     }

@@ -37,6 +37,7 @@ from qa.types import (
     Progress,
     QAError,
     Quote,
+    Reader,
     Reranker,
     Segment,
     Snapshot,
@@ -71,6 +72,7 @@ class Assistant:
         reranker: Reranker,
         calibration: Calibration = CALIBRATION,
         model: LanguageModel | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.calibration = calibration
         self._model = model
@@ -78,6 +80,7 @@ class Assistant:
         self._store = store
         self._embedder = embedder
         self._reranker = reranker
+        self._reader = reader
 
     @property
     def model(self) -> LanguageModel | None:
@@ -104,7 +107,8 @@ class Assistant:
             if name != snapshot.manifest.embedder and not Path(name).is_dir():
                 raise _other_embedder(snapshot, name)
         embedder = models.load_embedder(settings)
-        return cls(where, embedder, models.load_reranker(settings, embedder), calibration, language_model(settings))
+        reranker, reader = models.load_reranker(settings, embedder), models.load_reader(settings)
+        return cls(where, embedder, reranker, calibration, language_model(settings), reader)
 
     def retrieve(
         self, question: str, k: int = 10, include_comments: bool = False, filters: Filters = NO_FILTERS
@@ -180,6 +184,7 @@ class Assistant:
             aim,
             passages,
             self._reranker,
+            self._reader,
             self.calibration,
             searched,
             lambda passage: _around(snapshot, passage),

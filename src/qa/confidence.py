@@ -31,6 +31,9 @@ class Signs:
     """Names and numbers of the question that the best passage does not have."""
     size: float
     """The decimal logarithm of the passages that were searched: the more there are, the better fits by chance."""
+    read: float = 0.0
+    """The reader's logit that a passage answers, and half the margin of its likeliest words: the most of any passage;
+    0 without a reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Calibration:
     cosine: float
     missing: float
     size: float
+    read: float = 0.0
 
     def confidence(self, signs: Signs) -> float:
         """The probability that a question with these signs is answered."""
@@ -53,6 +57,7 @@ class Calibration:
             + self.cosine * signs.cosine
             + self.missing * min(signs.missing, MOST_MISSING)
             + self.size * signs.size
+            + self.read * signs.read
         )
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
 
@@ -89,9 +94,11 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
         raise QAError(f"{folder / FILE} cannot be written ({error.strerror}); make its folder writable.") from error
 
 
-def signs(question: str, passages: Sequence[Passage], sentences: Sequence[float], searched: int) -> Signs:
+def signs(
+    question: str, passages: Sequence[Passage], sentences: Sequence[float], searched: int, read: float = 0.0
+) -> Signs:
     """The signs of a question whose passages, out of `searched`, and sentences (their logits) were judged; there is at
-    least one of each.
+    least one of each. `read` is what the reader says.
     """
     best = max(passages, key=lambda passage: passage.ranks.logit)
     return Signs(
@@ -100,6 +107,7 @@ def signs(question: str, passages: Sequence[Passage], sentences: Sequence[float]
         cosine=best.ranks.cosine,
         missing=missing(question, f"{best.chunk.context}\n{_in_words(best.date)}"),
         size=math.log10(max(1, searched)),
+        read=read,
     )
 
 

@@ -45,9 +45,11 @@ def problem(text: str, *names: str) -> str:
     return f'<p class="problem">{sentence(text, *names)}</p>' if text else ""
 
 
-def apart(text: str) -> str:
-    """One line of text that turns nothing around beside it. A blank line would end what the chat takes for HTML."""
-    return isolated(text, escaped)
+def apart(text: str, few: Span | None = None) -> str:
+    """One line of text that turns nothing around beside it, its `few` words that answer stressed. A blank line would
+    end what the chat takes for HTML.
+    """
+    return isolated(text, escaped, few)
 
 
 def sentence(text: str, *names: str) -> str:
@@ -66,8 +68,8 @@ def question_html(question: str) -> str:
 
 
 def answer_html(turn: Turn, words: Words, before: Sequence[Turn] = (), writing: str = "") -> str:
-    """The quotes of an answer, each with its numbered citation, then where they stand, then why; above them what a
-    language model wrote, and the name of one that is still `writing`.
+    """The quotes of an answer, each with its numbered citation, then where they stand, then why; above them the few
+    words that answer, and what a language model wrote with the name of one that is still `writing`.
 
     The turns `before` it are what a link to it has to ask first.
 
@@ -78,9 +80,16 @@ def answer_html(turn: Turn, words: Words, before: Sequence[Turn] = (), writing: 
     listed = f'<ul class="places">{"".join(_places(quotes, words))}</ul>' if quotes else ""
     foot = _why(turn, words) + _link(turn, before, words)
     if turn.answered:
-        return f'<div class="answer">{_prose(turn, words, writing)}{body}{listed}{foot}</div>'
+        return f'<div class="answer">{_short(turn, words)}{_prose(turn, words, writing)}{body}{listed}{foot}</div>'
     closest = f"<details><summary>{words['closest']}</summary>{body}{listed}</details>" if body else ""
     return f'<div class="refusal"><p>{words["refused"]}</p>{closest}{foot}</div>'
+
+
+def _short(turn: Turn, words: Words) -> str:
+    """The few words that answer; not above dated quotes, or what a language model wrote, which say it at once."""
+    if not turn.short:
+        return ""
+    return f'<p class="short"><span class="unseen">{words["short"]} </span>{apart(turn.short.text)}</p>'
 
 
 def _prose(turn: Turn, words: Words, writing: str) -> str:
@@ -109,7 +118,8 @@ def _stated(statement: Statement, turn: Turn, words: Words) -> str:
 def _paragraph(number: int, quote: Quote, turn: Turn, words: Words) -> str:
     date = f"<b>{escaped(quote.date)}</b> " if turn.by_date else ""
     kind = f'<span class="tag">{words["reader_comment"]}</span> ' if quote.kind == "comment" else ""
-    said = f"{date}{kind}{apart(quote.text)} {_cite(number, quote, turn.digests[quote.source], words)}"
+    few = turn.few if number == 1 else None
+    said = f"{date}{kind}{apart(quote.text, few)} {_cite(number, quote, turn.digests[quote.source], words)}"
     return f'<p class="{quote.kind}">{said}</p>'
 
 

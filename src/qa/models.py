@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from qa.settings import Settings
-from qa.types import Embedder, ModelError, Reranker, Vectors
+from qa.types import Embedder, ModelError, Reader, Reading, Reranker, Span, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,14 @@ JUDGE = Packaged(
 )
 """Our own: whether sentences support a statement; docs/judge.md says what it learned from, and its figures."""
 
+READER_GRAPH = (
+    Path(__file__).with_name("reader.onnx"),
+    "",
+)
+"""Our own: which words of a passage answer a question, if any do; docs/reader.md says what it learned from, and its
+figures. Written by bench/reader/export.py. What training left as
+it was, embeddings and the lowest layers, is read from the reranker's file."""
+
 BATCH = 8
 """Texts a forward pass. Of 1, 4, 8 and 16, 8 embeds most chunks a second on two cores (bench/embed.py)."""
 
@@ -105,6 +113,9 @@ COSINE_MIDDLE = 0.45
 
 RERANK_WINDOW = 512
 """Tokens that the reranker reads of a question and a text together."""
+
+READ_WINDOW = 384
+"""Tokens that the reader reads of a question and a passage together; a passage has at most 256."""
 
 SLOW_FUSION = "SkipLayerNormFusion"
 """What onnxruntime makes of a sum and a layer norm; it takes six times as long as both (see BENCHMARKS.md)."""
@@ -446,6 +457,98 @@ def _cross_encoder(folder: Path, graph: Path | None) -> Any:
     return onnxruntime.InferenceSession(
         model, options, providers=["CPUExecutionProvider"], disabled_optimizers=[SLOW_FUSION]
     )
+
+
+# --- reader -----------------------------------------------------------------------------------------------------------
+
+
+def load_reader(settings: Settings) -> Reader | None:
+    """The reader that the settings name, else our own; None where they say "none", or its package is missing."""
+    if settings.reader == "none":
+        return None
+    if settings.reader:
+        return TransformersReader(settings.reader)
+    folder = _checked(MARCO)
+    return OnnxReader(folder, _checked_graph(*READER_GRAPH)) if folder else None
+
+
+class OnnxReader:
+    """Our own reader: a network of the reranker's shape with two more outputs a token.
+
+    Like the reranker it reads every text alone, as many side by side as there are cores.
+    (Devlin et al. 2019, https://arxiv.org/abs/1810.04805)
+    """
+
+    name = "verbatim-reader"
+
+    def __init__(self, folder: Path, graph: Path) -> None:
+        try:
+            from tokenizers import Tokenizer
+
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._session = _cross_encoder(folder, graph)
+        except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions of their own.
+            raise ModelError(f"The reader cannot be loaded ({error}); {INSTALL}.") from error
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(READ_WINDOW, strategy="only_second")
+        self._pool = _workers("read")
+
+    def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
+        """One reading a text."""
+        return list(self._pool.map(self._read, self._tokenizer.encode_batch([(question, text) for text in texts])))
+
+    def _read(self, encoding: Any) -> Reading:
+        feed = {
+            "input_ids": np.array([encoding.ids], np.int64),
+            "token_type_ids": np.array([encoding.type_ids], np.int64),
+        }
+        spans, answers = self._session.run(None, feed)
+        return reading_of(encoding, spans[0, :, 0], spans[0, :, 1], float(answers.ravel()[0]))
+
+
+class TransformersReader:
+    """Extractive question answering of transformers by its hub name or folder: the online alternative."""
+
+    def __init__(self, name: str) -> None:
+        try:
+            with _quiet():
+                from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+                local = Path(name).is_dir()
+                self._model = AutoModelForQuestionAnswering.from_pretrained(
+                    name, use_safetensors=True, local_files_only=local
+                ).eval()
+                self._tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True, local_files_only=local)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"The reader '{name}' cannot be loaded; set QA_READER to a folder or to \"none\", or unset it."
+            ) from error
+        self.name = name
+
+    def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
+        """One reading a text; whether a text answers at all is what its likeliest words say."""
+        return [self._read(question, text) for text in texts]
+
+    def _read(self, question: str, text: str) -> Reading:
+        import torch
+
+        cut = {"truncation": "only_second", "max_length": READ_WINDOW, "return_tensors": "pt"}
+        encoded = self._tokenizer(question, text, **cut)
+        with torch.inference_mode():
+            output = self._model(**encoded)
+        return reading_of(encoded.encodings[0], output.start_logits[0].numpy(), output.end_logits[0].numpy(), None)
+
+
+def reading_of(encoding: Any, begins: Vectors, ends: Vectors, answers: float | None) -> Reading:
+    """The logits of the tokens that lie in the text; the first token stands for no answer."""
+    inside = [n for n, part in enumerate(encoding.sequence_ids) if part == 1]
+    none, tokens = float(begins[0] + ends[0]), tuple(Span(*encoding.offsets[n]) for n in inside)
+    if answers is None:
+        answers = float(begins[inside].max() + ends[inside].max()) - none if inside else -none
+    return Reading(tokens, begins[inside], ends[inside], none, answers)
+
+
+# --- stand-ins for the reranker ---------------------------------------------------------------------------------------
 
 
 class CosineReranker:

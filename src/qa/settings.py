@@ -29,6 +29,8 @@ class Settings:
     reranker: str = ""
     """A folder (model.onnx, tokenizer.json) or a hub name of a cross-encoder; "" takes the installed package,
     "none" does without."""
+    reader: str = ""
+    """A folder or a hub name of extractive question answering; "" takes our own, "none" does without short answers."""
     cache: Path = Path("~/.cache/verbatim")
     """Where unpacked token tables are kept."""
     port: int = 7860

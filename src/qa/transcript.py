@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from qa.answer import escape_markdown
-from qa.types import NO_FILTERS, Answer, Filters, QAError, Quote, Ranks, Statement
+from qa.types import NO_FILTERS, Answer, Filters, QAError, Quote, Ranks, Span, Statement
 
 REASONS = 6
 REASON_WIDTH = 90
@@ -59,6 +59,13 @@ class Turn:
     statements: tuple[Statement, ...] = ()
     model: str = ""
     note: str = ""
+    short: Quote | None = None
+
+    @property
+    def few(self) -> Span | None:
+        """Where the few words that answer stand in the first quote."""
+        by = -self.quotes[0].start if self.quotes else 0
+        return Span(self.short.start, self.short.end).shifted(by) if self.short else None
 
     @property
     def standing(self) -> list[Statement]:
@@ -100,6 +107,7 @@ def turn(
         statements=answer.statements,
         model=answer.model,
         note=answer.note,
+        short=answer.short,
     )
 
 
@@ -121,12 +129,15 @@ def from_plain(values: Any) -> tuple[Turn, ...]:
 
 
 def _sound(each: Turn) -> bool:
-    """Whether an answer has quotes, every quote its digest and every statement its quotes; what shows them relies on
-    that.
+    """Whether an answer has quotes, every quote its digest, every statement its quotes, and the first quote the few
+    words that answer; what shows them relies on that.
     """
     cited = {number for statement in each.statements for number in statement.cites}
     held = all(0 < number <= len(each.quotes) for number in cited)
-    return held and bool(each.quotes or not each.answered) and all(q.source in each.digests for q in each.quotes)
+    few = not each.few or bool(each.short and each.quotes and each.few.of(each.quotes[0].text) == each.short.text)
+    return (
+        held and few and bool(each.quotes or not each.answered) and all(q.source in each.digests for q in each.quotes)
+    )
 
 
 def history(turns: Sequence[Turn]) -> list[dict[str, str]]:
@@ -152,14 +163,30 @@ def _facts(quote: Quote, digest: str) -> list[str]:
     return [" ".join(part.split()) for part in (*named, comment, *place, stamp) if part]
 
 
-def isolated(text: str, escape: Callable[[str], str]) -> str:
+def isolated(text: str, escape: Callable[[str], str], few: Span | None = None) -> str:
     """One line of text as HTML that turns nothing around beside it: in `<bdi>`, its `unpaired` signs in a `<bdi>` each,
-    which the style sheet makes an inline block, as no sign of the text works out of that.
+    which the style sheet makes an inline block, as no sign of the text works out of that. The `few` words of a short
+    answer stand in `<b>`.
     """
     line = " ".join(text.split())
     loose = unpaired(line)
-    parts = (f"<bdi>{s}</bdi>" if n in loose else escape(s) for n, s in enumerate(line)) if loose else [escape(line)]
-    return f"<bdi>{''.join(parts)}</bdi>"
+
+    def shown(start: int, end: int) -> str:
+        if not loose:
+            return escape(line[start:end])
+        return "".join(f"<bdi>{line[n]}</bdi>" if n in loose else escape(line[n]) for n in range(start, end))
+
+    start, end = _on_the_line(text, few) if few else (0, 0)
+    strong = f"<b>{shown(start, end)}</b>" if few else ""
+    return f"<bdi>{shown(0, start)}{strong}{shown(end, len(line))}</bdi>"
+
+
+def _on_the_line(text: str, span: Span) -> tuple[int, int]:
+    """Where a span, which begins and ends with a word, stands when the blanks are evened out."""
+    before = text[: span.start]
+    gap = " " if before.strip() and before[-1].isspace() else ""
+    start = len(" ".join(before.split()) + gap)
+    return start, start + len(" ".join(span.of(text).split()))
 
 
 def unpaired(text: str) -> set[int]:
@@ -190,6 +217,7 @@ def to_markdown(turns: Sequence[Turn], name: str = "") -> str:
     notes: list[str] = []
     for each in turns:
         parts += [f"## {escape_markdown(each.asked)}", *(escape_markdown(line) for line in _remarks(each))]
+        parts += [f"**{escape_markdown(each.short.text)}**"] if each.short else []
         parts += _prose(each, escape_markdown, "[^{0}]", len(notes))
         for quote in each.quotes:
             notes.append(
@@ -232,6 +260,7 @@ _STYLE = (
 def _section(each: Turn, notes: list[str]) -> str:
     parts = [f"<section><h2>{html.escape(each.asked)}</h2>", *(f"<p>{html.escape(r)}</p>" for r in _remarks(each))]
     linked = '<sup><a href="#note-{0}">{0}</a></sup>'
+    parts += [f"<p><b>{_apart(each.short.text)}</b></p>"] if each.short else []
     parts += (f"<p>{prose}</p>" for prose in _prose(each, _apart, linked, len(notes)))
     for quote in each.quotes:
         n = len(notes) + 1

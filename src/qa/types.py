@@ -343,7 +343,8 @@ class Answer:
     `confidence` is between 0 and 1 and comparable between questions. When `answered` is False, `quotes` are the closest
     passages found, not an answer. `passages` are those that were read, best first; `by_date` says that the quotes stand
     from the oldest to the newest. `statements` are what the language model named `model` wrote, in order, the struck
-    ones too; quotes that only they name stand behind the others. `note` says what went wrong, or was left out.
+    ones too; quotes that only they name stand behind the others. `note` says what went wrong, or was left out. `short`
+    are the few words of the first quote that answer, None where none are sure.
     """
 
     question: str
@@ -356,6 +357,7 @@ class Answer:
     statements: tuple[Statement, ...] = ()
     model: str = ""
     note: str = ""
+    short: Quote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,6 +478,30 @@ class Reranker(Protocol):
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """One logit a text, higher is better; a text's score does not depend on its neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader makes of one text: where the answer to a question may begin and end.
+
+    `tokens` are spans of the text; `begins` and `ends` are logits of the same number, float32, shape (tokens,). `none`
+    is the sum of both for no answer. `answers` is the logit that the text answers at all.
+    """
+
+    tokens: tuple[Span, ...]
+    begins: npt.NDArray[np.float32]
+    ends: npt.NDArray[np.float32]
+    none: float
+    answers: float
+
+
+class Reader(Protocol):
+    """Finds the few words of a text that answer a question, or that none do."""
+
+    name: str
+
+    def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
+        """One reading a text; it does not depend on the text's neighbours."""
 
 
 class Snapshot(Protocol):

@@ -1,0 +1,81 @@
+"""Where a reader sees the answer to a question: the likeliest few words in a part of a passage.
+
+(Devlin et al. 2019, https://arxiv.org/abs/1810.04805, section 4.3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qa.types import ChunkKey, Passage, Reader, Reading, Span, title_context
+
+LONGEST = 30
+"""Tokens of a short answer, at most."""
+
+LIMIT = 12.0
+"""A logit beyond it says no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The few words that answer, as a span, and how much likelier they are than no answer, as a logit."""
+
+    span: Span
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a reader made of passages; without a reader, of none."""
+
+    readings: Mapping[ChunkKey, Reading]
+
+    @property
+    def answers(self) -> float:
+        """The logit that one of the passages answers; 0 where none was read."""
+        return max((_answers(reading) for reading in self.readings.values()), default=0.0)
+
+    def within(self, passage: Passage, span: Span) -> Found | None:
+        """The likeliest answer in a span of the passage's document; None where nothing there was read."""
+        reading = self.readings.get(passage.chunk.key)
+        if reading is None:
+            return None
+        before = passage.start - len(title_context(passage.title))
+        found = best(reading, span.shifted(-before))
+        return Found(found.span.shifted(before), found.margin) if found else None
+
+
+NOT_READ = Evidence({})
+"""There is no reader."""
+
+
+def read(reader: Reader | None, question: str, passages: Sequence[Passage]) -> Evidence:
+    """Read passages, each behind the title of its article."""
+    if reader is None:
+        return NOT_READ
+    readings = reader.read(question, [passage.chunk.context for passage in passages])
+    return Evidence({passage.chunk.key: reading for passage, reading in zip(passages, readings, strict=True)})
+
+
+def best(reading: Reading, within: Span | None = None) -> Found | None:
+    """The likeliest answer in a part of the text that was read; None where no token lies in it."""
+    part = within or Span(0, max((token.end for token in reading.tokens), default=0))
+    inside = [n for n, token in enumerate(reading.tokens) if part.start <= token.start and token.end <= part.end]
+    if not inside:
+        return None
+    first, many = inside[0], len(inside)
+    total = reading.begins[first : first + many, None] + reading.ends[None, first : first + many]
+    length = np.arange(many)[None, :] - np.arange(many)[:, None]
+    total = np.where((length >= 0) & (length < LONGEST), total, -np.inf)
+    begin, end = divmod(int(total.argmax()), many)
+    span = Span(reading.tokens[first + begin].start, reading.tokens[first + end].end)
+    return Found(span, float(total[begin, end]) - reading.none)
+
+
+def _answers(reading: Reading) -> float:
+    found = best(reading)
+    margin = found.margin if found else -LIMIT
+    return sum(max(-LIMIT, min(LIMIT, logit)) for logit in (reading.answers, margin / 2))
