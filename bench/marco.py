@@ -140,7 +140,11 @@ def model(graph: Graph, name: str, weights: list[Any], outputs: Mapping[str, lis
     from onnx import TensorProto, helper, numpy_helper
 
     constants = {"zero": 0, "one": 1, "first": [0], "heads": [0, 0, HEADS, WIDTH // HEADS], "whole": [0, 0, WIDTH]}
-    given = [numpy_helper.from_array(np.array(value, np.int64), each) for each, value in constants.items()]
+    given = [
+        numpy_helper.from_array(np.array(value, np.int64), each)
+        for each, value in constants.items()
+        if each in graph.used
+    ]
     inputs = [
         helper.make_tensor_value_info(each, TensorProto.INT64, [1, "tokens"])
         for each in ("input_ids", "token_type_ids")

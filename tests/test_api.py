@@ -111,6 +111,7 @@ def test_an_answer_is_that_of_the_assistant(client: TestClient, goats: Library) 
         "text": answer.text,
         "answered": answer.answered,
         "confidence": answer.confidence,
+        "short": None,
         "quotes": [asdict(quote) for quote in answer.quotes],
         "statements": [],
         "model": "",

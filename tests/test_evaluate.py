@@ -53,7 +53,26 @@ def test_measures_by_value() -> None:
         "answerable answered": Share(2, 3),
         "unanswerable refused": Share(1, 2),
         "follow-ups right": Share(0, 0),
+        "short answer right": Share(0, 0),
+        "no short answer where none is": Share(2, 2),
     }
+
+
+def test_short_answers_are_compared_as_words() -> None:
+    said = {
+        "right": replace(
+            answer("right", True, "the forty  Goats."), short=Quote("forty goats", "a", 4, 15, "", "", "body")
+        ),
+        "other": replace(answer("other", True, "forty goats"), short=Quote("goats", "a", 6, 11, "", "", "body")),
+        "none": answer("none", True, "forty goats"),
+        "open": answer("open", True, "forty goats"),
+        "unsaid": answer("unsaid", True, "forty goats"),
+    }
+    wanted = {"right": ("The forty-goats",), "other": ("forty goats",), "none": ("forty goats",), "open": ()}
+    results = run([Case(q, ("goats",), (), wanted.get(q)) for q in said], lambda question, _: said[question])
+    found = measures(results)
+    assert found["short answer right"] == Share(1, 3)
+    assert found["no short answer where none is"] == Share(1, 1)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +217,10 @@ def test_the_projects_cases_quote_its_articles() -> None:
     texts = "\n".join(path.read_text("utf-8") for path in ROOT.joinpath("corpus").glob("*.md"))
     cases = read_cases(ROOT / "eval" / "questions.jsonl")
     assert all(words in texts for case in cases for words in case.expected)
+    evened = " ".join(texts.split())
+    assert all(case.short is not None for case in cases), "somebody has said which short answers will do"
+    assert all(words in evened for case in cases for words in case.short or ())
+    assert sum(bool(case.short) for case in cases) >= 60
     assert len({(case.question, case.history) for case in cases}) == len(cases)
     assert len(cases) >= 80
     assert sum(not case.expected for case in cases) >= len(cases) / 3

@@ -37,7 +37,7 @@ from qa.markup import (
 )
 from qa.texts import ENGLISH, SPANISH, Words
 from qa.texts import LANGUAGES as TABLES
-from qa.transcript import Reason, Turn
+from qa.transcript import Reason, Turn, isolated
 from qa.types import BuildReport, Document, Filters, Quote, Ranks, Span
 from tests.conftest import Library
 from tests.test_documents import TEXTS
@@ -202,6 +202,28 @@ def test_a_quote_with_its_number_and_place() -> None:
         '<ul class="places"><li><b>1</b> <bdi>A ferry</bdi>, 2020-01-02</li></ul>'
     )
     assert bytes.fromhex("612e747874").decode() == FERRY.source
+
+
+def test_the_few_words_that_answer_stand_above_the_quote_and_are_stressed_in_it() -> None:
+    quote = replace(FERRY, text="It  <left> \n at\nnine,\tsaid \u2066Bo.", start=100, end=126)
+    at = quote.text.index("at\nnine")
+    few = replace(quote, text="at\nnine", start=100 + at, end=107 + at)
+    page = answer_html(replace(turn(quote), short=few), ENGLISH)
+    assert page.startswith(
+        '<div class="answer"><p class="short"><span class="unseen">In short: </span><bdi>at nine</bdi></p>'
+    )
+    assert "<bdi>It &lt;left&gt; <b>at nine</b>, said <bdi>\u2066</bdi>Bo.</bdi>" in page
+    assert "<b>" not in answer_html(turn(quote), ENGLISH).partition("places")[0]
+    sound([page])
+
+
+@given(before=TEXTS, few=st.text("ab\u2066\u2069é", min_size=1), after=TEXTS)
+def test_stressing_changes_no_character(before: str, few: str, after: str) -> None:
+    text = before + few + after
+    stressed = isolated(text, escaped, Span(len(before), len(before) + len(few)))
+    assert re.sub("</?b>", "", stressed) == isolated(text, escaped)
+    words = html.unescape(re.sub("</?bdi>", "", stressed.partition("<b>")[2].partition("</b>")[0]))
+    assert words == few
 
 
 def test_places_are_listed_by_article_with_the_numbers_of_their_quotes() -> None:

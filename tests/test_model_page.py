@@ -42,13 +42,16 @@ def use(page: Any, url: str, model: str = "scripted", key: str = "") -> None:
     if not page.is_visible("#use-model"):
         page.click("#model button >> nth=0")
     for field, text in (("#url", url), ("#named", model), ("#key", key)):
-        page.locator(f"{field} :is(input, textarea)").press_sequentially(text)
+        box = page.locator(f"{field} :is(input, textarea)")
+        box.press_sequentially(text)
+        assert box.input_value() == text
     page.click("#use-model")
 
 
 def connect(page: Any, server: Scripted) -> None:
     use(page, server.url)
-    page.wait_for_selector("#connected:has-text('scripted at http://127.0.0.1:')")
+    page.wait_for_selector("#connected :is(.hint, .problem)")
+    assert "scripted at http://127.0.0.1:" in page.inner_text("#connected")
 
 
 def send(page: Any, question: str) -> None:

@@ -19,8 +19,9 @@ import pytest
 
 from qa import chunks, documents, ingest, models
 from qa.models import OnnxReranker, PackagedEmbedder, SentenceTransformerEmbedder
+from qa.reading import best
 from qa.settings import Settings
-from qa.types import ModelError, Reranker
+from qa.types import ModelError, Reader, Reranker
 from tests.conftest import CORPUS, WordEmbedder
 
 SETTINGS = Settings()
@@ -197,6 +198,82 @@ def test_scores_stand_for_texts_of_any_length(whole: OnnxReranker) -> None:
     odd = ["", "?", "boat", "e\u0301 😀 [SEP] [CLS] \x00", "boat " * 600]
     assert np.abs(np.subtract(reranker.score("Who?", odd), whole.score("Who?", odd))).max() < 0.5
     assert reranker.score("Who?", []) == []
+
+
+# --- reader -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    found = models.load_reader(SETTINGS)
+    assert found
+    return found
+
+
+def test_the_reader_sees_the_few_words_that_answer(reader: Reader) -> None:
+    text = "A ferry\nThe ferry left at noon. It carried forty goats and a hen to the island of Inis."
+    for asked, words in (
+        ("How many goats did the ferry carry?", "forty"),
+        ("When did the ferry leave?", "noon"),
+        ("Which island did it go to?", "Inis"),
+    ):
+        (reading,) = reader.read(asked, [text])
+        found = best(reading)
+        assert found
+        assert words in found.span.of(text)
+        assert len(found.span.of(text)) < 25
+        assert found.margin > 0
+        (other,) = reader.read("What is the capital of Peru?", [text])
+        nothing = best(other)
+        assert nothing
+        assert nothing.margin < found.margin
+        assert other.answers < reading.answers
+
+
+def test_a_reading_does_not_depend_on_its_neighbours(reader: Reader, texts: list[str]) -> None:
+    together = reader.read("Who offered troops?", texts[:8])
+    for text, reading in zip(texts[:8], together, strict=True):
+        (alone,) = reader.read("Who offered troops?", [text])
+        assert alone.tokens == reading.tokens
+        assert (alone.answers, alone.none) == (reading.answers, reading.none)
+        assert (alone.begins == reading.begins).all()
+        assert (alone.ends == reading.ends).all()
+
+
+def test_odd_texts_are_read(reader: Reader) -> None:
+    odd = ["", "?", "e\u0301 😀 [SEP] [CLS] \x00", "boat " * 600]
+    for text, reading in zip(odd, reader.read("Who?", odd), strict=True):
+        assert all(span.of(text).strip() for span in reading.tokens)
+        assert len(reading.tokens) == len(reading.begins) == len(reading.ends)
+    assert reader.read("Who?", []) == []
+
+
+def test_there_is_no_reader_where_the_settings_say_none() -> None:
+    assert models.load_reader(SETTINGS.set_to(reader="none")) is None
+
+
+def test_a_reader_of_transformers_reads_alike(tmp_path: Path) -> None:
+    """Another network by a folder's name; it has learned nothing, so only the form of what it says is looked at."""
+    from transformers import AutoTokenizer, BertConfig, BertForQuestionAnswering
+
+    folder = models.packaged_folder(models.MARCO)
+    assert folder
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    BertForQuestionAnswering(BertConfig(vocab_size=30522, **shape)).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path)
+    reader = models.load_reader(SETTINGS.set_to(reader=str(tmp_path)))
+    assert reader
+    text = "The ferry carried forty goats."
+    (reading,) = reader.read("How many goats?", [text])
+    assert [span.of(text) for span in reading.tokens] == ["The", "ferry", "carried", "forty", "goats", "."]
+    found = best(reading)
+    assert found
+    assert reading.answers == pytest.approx(found.margin, abs=1e-5)
+
+
+def test_a_reader_that_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be loaded; set QA_READER to a folder"):
+        models.load_reader(SETTINGS.set_to(reader=str(tmp_path)))
 
 
 @pytest.mark.slow

@@ -90,6 +90,15 @@ def turns(draw: st.DrawFn) -> Turn:
         suggested=tuple(draw(st.lists(TEXTS, max_size=3))),
         comments=draw(st.booleans()),
         filters=draw(FILTERS),
+        short=draw(st.none() | few_of(quotes[0])) if quotes else None,
+    )
+
+
+def few_of(quote: Quote) -> st.SearchStrategy[Quote]:
+    """Some characters of a quote."""
+    ends = st.tuples(*[st.integers(0, len(quote.text))] * 2).map(sorted)
+    return ends.map(
+        lambda at: replace(quote, text=quote.text[slice(*at)], start=quote.start + at[0], end=quote.start + at[1])
     )
 
 
@@ -103,6 +112,7 @@ DIGESTS = {"news/ferry.md": "0123456789abcdef" * 4, "bridge.txt": "fedcba9876543
 LEFT = Turn("When did it leave?", "When did the ferry leave?", True, 0.9, (FERRY, BRIDGE), DIGESTS)
 REFUSED = Turn("What is 2 * 3 * 4?", "What is 2 * 3 * 4?", False, 0.1, (SEALS,), DIGESTS)
 UNKNOWN = Turn("Who?", "Who?", False, 0.0, (), {})
+NOON = replace(FERRY, text="at noon", start=135, end=142)
 
 
 def in_markdown(text: str) -> str:
@@ -288,6 +298,25 @@ def test_filters_in_words() -> None:
 
 
 # --- Markdown ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_few_words_that_answer_stand_above_the_quotes() -> None:
+    short = replace(LEFT, short=NOON)
+    assert short.few == Span(15, 22)
+    assert "\n\nIn short: at noon\n\n> “The ferry left at noon.”[^1]" in to_markdown([short])
+    assert "<p>In short: <bdi>at noon</bdi></p><blockquote>" in to_html([short])
+    (kept,) = from_plain(to_plain([short]))
+    assert kept == short
+
+
+@pytest.mark.parametrize(
+    "short", [replace(NOON, start=134, end=141), replace(NOON, text="at nine"), replace(NOON, start=700, end=707)]
+)
+def test_words_that_do_not_stand_in_the_first_quote_are_not_taken(short: Quote) -> None:
+    with pytest.raises(QAError, match="kept by another version"):
+        from_plain(to_plain([replace(LEFT, short=short)]))
+    with pytest.raises(QAError, match="kept by another version"):
+        from_plain(to_plain([replace(UNKNOWN, short=short)]))
 
 
 def test_a_conversation_as_markdown() -> None:

@@ -128,7 +128,7 @@ class TestAsking:
     def test_a_number_shows_its_quote_when_hovered_or_focused_and_opens_it_when_clicked(self, page: Any) -> None:
         ask(page, WAR)
         page.wait_for_selector("#source mark.focus")
-        paragraphs = page.locator("#chat .answer p").all()
+        paragraphs = page.locator("#chat .answer p:has(.cite)").all()
         for paragraph in reversed(paragraphs):
             said = " ".join(paragraph.locator("bdi").inner_text().split())
             cite = paragraph.locator(".cite")

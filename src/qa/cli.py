@@ -360,7 +360,7 @@ def _answer(answer: Answer) -> str:
     closest = " The closest passages:" if answer.quotes else " Nothing in the index comes near."
     head = [] if answer.answered else [answer.text + closest]
     if answer.short:
-        head = [answer.short.text]
+        head = [f"{answer.short.text} [1]"]
     body = [_wrapped(line) for line in (*head, *quotes)]
     places = [_place(number, quote) for number, quote in enumerate(answer.quotes, 1)]
     return "\n\n".join([*body, "\n".join(places)])

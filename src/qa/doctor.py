@@ -34,6 +34,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("packages", _packages),
         ("embedder", _embedder),
         ("reranker", _reranker),
+        ("reader", _reader),
         ("tokens", _tokens),
         ("corpus", _corpus),
         ("index", _index),
@@ -71,6 +72,15 @@ def _reranker(settings: Settings) -> Iterator[str]:
         raise QAError(models.NO_RERANKER)
     reranker = models.load_reranker(settings, models.load_embedder(settings))
     yield f"{reranker.name} from {models.origin(settings.reranker, models.MARCO)}"
+
+
+def _reader(settings: Settings) -> Iterator[str]:
+    reader = models.load_reader(settings)
+    if reader is None:
+        why = "switched off by QA_READER=none" if settings.reader else "missing, as the reranker's package is"
+        yield f"{why}; no short answers, and near misses are answered more often"
+        return
+    yield f"{reader.name} from {settings.reader or models.READER_GRAPH[0]}"
 
 
 def _tokens(settings: Settings) -> Iterator[str]:

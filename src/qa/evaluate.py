@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,14 @@ Ask = Callable[[str, Sequence[Mapping[str, str]]], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question and the words its first quote must contain; no words mean that it must be refused."""
+    """A question and the words its first quote must contain; no words mean that it must be refused. `short` are the
+    short answers that will do, () where none is to be shown, None where nobody has said.
+    """
 
     question: str
     expected: tuple[str, ...]
     history: tuple[str, ...] = ()
+    short: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,16 @@ class Result:
         """Answered with the right quote first, or rightly refused."""
         return self.answer.answered and self.first if self.case.expected else not self.answer.answered
 
+    @property
+    def short(self) -> bool:
+        """Whether the short answer is one that will do; where none is to be shown, whether none is."""
+        shown = self.answer.short
+        return bare(shown.text) in map(bare, self.case.short or ()) if shown else not self.case.short
+
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of a file of JSON lines: {"question", "expected": [words, …] or "unanswerable", "history": […]}.
+    """The cases of a file of JSON lines: {"question", "expected": [words, …] or "unanswerable", "history": […],
+    "short": […]}, of which the last two may be missing.
 
     Other keys are for people to read.
     """
@@ -126,7 +137,8 @@ def _case(path: Path, number: int, line: str) -> Case:
         if expected != "unanswerable" and not (isinstance(expected, list) and expected and all(expected)):
             raise ValueError("neither a list of words nor unanswerable")
         words = () if expected == "unanswerable" else tuple(map(str, expected))
-        return Case(str(row["question"]), words, tuple(map(str, row.get("history", ()))))
+        short = tuple(map(str, row["short"])) if "short" in row else None if words else ()
+        return Case(str(row["question"]), words, tuple(map(str, row.get("history", ()))), short)
     except (ValueError, KeyError, TypeError) as error:
         raise QAError(
             f'{path}, line {number} is no case; write {{"question": "…", "expected": ["…"]}} or "unanswerable".'
@@ -144,7 +156,9 @@ def _result(case: Case, answer: Answer) -> Result:
 
 
 def measures(results: Sequence[Result]) -> dict[str, Share]:
-    """Answers in the first and in any quote, questions rightly answered and rightly refused, follow-ups alone."""
+    """Answers in the first and in any quote, questions rightly answered and rightly refused, follow-ups alone, and
+    short answers that are right, or rightly left out.
+    """
     answerable = [result for result in results if result.case.expected]
     missing = [result for result in results if not result.case.expected]
     return {
@@ -153,7 +167,16 @@ def measures(results: Sequence[Result]) -> dict[str, Share]:
         "answerable answered": share(result.answer.answered for result in answerable),
         "unanswerable refused": share(not result.answer.answered for result in missing),
         "follow-ups right": share(result.right for result in results if result.case.history),
+        "short answer right": share(result.short for result in results if result.case.short),
+        "no short answer where none is": share(result.short for result in results if result.case.short == ()),
     }
+
+
+def bare(text: str) -> str:
+    """A short answer as it is compared: in lower case, without articles and what is no word or number.
+    (Rajpurkar et al. 2016, https://arxiv.org/abs/1606.05250)
+    """
+    return " ".join(re.findall(r"\w+", re.sub(r"\b(?:a|an|the)\b", " ", text.lower())))
 
 
 def share(values: Iterable[bool]) -> Share:

@@ -44,7 +44,8 @@ class Evidence:
         if reading is None:
             return None
         before = passage.start - len(title_context(passage.title))
-        found = best(reading, span.shifted(-before))
+        inside = Span(max(span.start, passage.start), min(span.end, passage.end))  # Not the title before it.
+        found = best(reading, inside.shifted(-before))
         return Found(found.span.shifted(before), found.margin) if found else None
 
 

@@ -27,6 +27,7 @@ REFUSED = "The articles do not answer this."
 
 NOTHING = "Nothing has been asked yet; ask a question first."
 
+IN_SHORT = "In short:"
 FOREIGN = "This conversation was kept by another version and cannot be read; start a new one."
 
 
@@ -217,7 +218,7 @@ def to_markdown(turns: Sequence[Turn], name: str = "") -> str:
     notes: list[str] = []
     for each in turns:
         parts += [f"## {escape_markdown(each.asked)}", *(escape_markdown(line) for line in _remarks(each))]
-        parts += [f"**{escape_markdown(each.short.text)}**"] if each.short else []
+        parts += [f"{IN_SHORT} {escape_markdown(each.short.text)}"] if each.short else []
         parts += _prose(each, escape_markdown, "[^{0}]", len(notes))
         for quote in each.quotes:
             notes.append(
@@ -260,7 +261,7 @@ _STYLE = (
 def _section(each: Turn, notes: list[str]) -> str:
     parts = [f"<section><h2>{html.escape(each.asked)}</h2>", *(f"<p>{html.escape(r)}</p>" for r in _remarks(each))]
     linked = '<sup><a href="#note-{0}">{0}</a></sup>'
-    parts += [f"<p><b>{_apart(each.short.text)}</b></p>"] if each.short else []
+    parts += [f"<p>{IN_SHORT} {_apart(each.short.text)}</p>"] if each.short else []
     parts += (f"<p>{prose}</p>" for prose in _prose(each, _apart, linked, len(notes)))
     for quote in each.quotes:
         n = len(notes) + 1
