@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import Assistant
-from qa.reading import LONGEST, best, read
+from qa.reading import LONGEST, NEUTRAL, best, read
 from qa.types import Reading, Span
 from tests.conftest import Library
 
@@ -124,4 +124,4 @@ def test_without_a_reader_nothing_is_marked(library: Library) -> None:
     library.write("goats.md", TITLED)
     library.build()
     assert library.assistant.ask("forty goats has it?").short is None
-    assert read(None, "forty?", []).answers == 0.0
+    assert read(None, "forty?", []).answers == NEUTRAL

@@ -38,7 +38,8 @@ def start(frozen: int, rate: float) -> Run:
     head = [p for name, p in reader.named_parameters() if name.startswith(("classifier", "span", "bert.pooler"))]
     known = {id(p) for p in head}
     body = [p for p in reader.parameters() if p.requires_grad and id(p) not in known]
-    groups = [{"params": body, "lr": rate, "base": rate}, {"params": head, "lr": HEAD_RATE, "base": HEAD_RATE}]
+    fast = rate * HEAD_RATE / RATE
+    groups = [{"params": body, "lr": rate, "base": rate}, {"params": head, "lr": fast, "base": fast}]
     return Run(reader, torch.optim.AdamW(groups, weight_decay=0.01, fused=True))
 
 

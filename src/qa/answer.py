@@ -42,10 +42,11 @@ ECHO_COST = 3.0
 """To a question that wonders what, a sentence with fewer than NEWS words of its own ("Smith offered more than goats.")
 says nothing; to keywords, or to a question whether, it does."""
 
-READER_WEIGHT = 0.0
-"""What the margin of the likeliest few words adds to the score of the sentence that they stand in."""
+READER_WEIGHT = 0.1
+"""What the margin of the likeliest few words adds to the score of the sentence that they stand in; see "The reader" in
+BENCHMARKS.md, as for SHORT."""
 
-SHORT = 0.0
+SHORT = -1.0
 """The margin from which the likeliest few words of the first quote are shown as the short answer."""
 
 SEEDS = 3

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from qa.names import OPENERS, STEM, fold, initials, names, stem
+from qa.reading import NEUTRAL
 from qa.types import Passage, QAError
 
 MOST_MISSING = 2
@@ -31,9 +32,8 @@ class Signs:
     """Names and numbers of the question that the best passage does not have."""
     size: float
     """The decimal logarithm of the passages that were searched: the more there are, the better fits by chance."""
-    read: float = 0.0
-    """The reader's logit that a passage answers, and half the margin of its likeliest words: the most of any passage;
-    0 without a reader."""
+    read: float = NEUTRAL
+    """The reader's logit that one of the passages answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,9 @@ class Calibration:
         return Calibration(**scaled | {"offset": scaled["offset"] + offset})
 
 
-CALIBRATION = Calibration(offset=-1.607, passage=0.27, sentence=0.135, cosine=2.7, missing=-0.81, size=-0.189)
+CALIBRATION = Calibration(
+    offset=-1.472, passage=0.27, sentence=0.135, cosine=2.7, missing=-0.81, size=-0.189, read=0.27
+)
 """For the packaged models; see "Refusal" in BENCHMARKS.md for how it was found and how reliable it is."""
 
 FILE = "calibration.json"
@@ -95,7 +97,7 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
 
 
 def signs(
-    question: str, passages: Sequence[Passage], sentences: Sequence[float], searched: int, read: float = 0.0
+    question: str, passages: Sequence[Passage], sentences: Sequence[float], searched: int, read: float = NEUTRAL
 ) -> Signs:
     """The signs of a question whose passages, out of `searched`, and sentences (their logits) were judged; there is at
     least one of each. `read` is what the reader says.

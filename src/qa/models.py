@@ -85,11 +85,11 @@ JUDGE = Packaged(
 
 READER_GRAPH = (
     Path(__file__).with_name("reader.onnx"),
-    "29fbe0735921bf7ac19ba7ad0acbe8c0bfa5e3d3a4a478eb0ebd10eef8ca0f37",
+    "409fda2a54acb6999240490be273857b78b8cf3b5197fd6802d6d4ff0f338cbc",
 )
 """Our own: which words of a passage answer a question, if any do; docs/reader.md says what it learned from, and its
-figures. Written by bench/reader/export.py. What training left as
-it was, embeddings and the lowest layers, is read from the reranker's file."""
+figures. Written by bench/reader/export.py. What training left as it was, embeddings and the lowest layers, is read
+from the reranker's file."""
 
 BATCH = 8
 """Texts a forward pass. Of 1, 4, 8 and 16, 8 embeds most chunks a second on two cores (bench/embed.py)."""

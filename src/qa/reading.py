@@ -15,6 +15,9 @@ from qa.types import ChunkKey, Passage, Reader, Reading, Span, title_context
 LONGEST = 30
 """Tokens of a short answer, at most."""
 
+NEUTRAL = -0.5
+"""The logit of a reader that takes no question for answered, and none for unanswered, that the other signs do not."""
+
 LIMIT = 12.0
 """A logit beyond it says no more."""
 
@@ -35,8 +38,9 @@ class Evidence:
 
     @property
     def answers(self) -> float:
-        """The logit that one of the passages answers; 0 where none was read."""
-        return max((_answers(reading) for reading in self.readings.values()), default=0.0)
+        """The logit that one of the passages answers, within limits; NEUTRAL where none was read."""
+        most = max((reading.answers for reading in self.readings.values()), default=NEUTRAL)
+        return max(-LIMIT, min(LIMIT, most))
 
     def within(self, passage: Passage, span: Span) -> Found | None:
         """The likeliest answer in a span of the passage's document; None where nothing there was read."""
@@ -74,9 +78,3 @@ def best(reading: Reading, within: Span | None = None) -> Found | None:
     begin, end = divmod(int(total.argmax()), many)
     span = Span(reading.tokens[first + begin].start, reading.tokens[first + end].end)
     return Found(span, float(total[begin, end]) - reading.none)
-
-
-def _answers(reading: Reading) -> float:
-    found = best(reading)
-    margin = found.margin if found else -LIMIT
-    return sum(max(-LIMIT, min(LIMIT, logit)) for logit in (reading.answers, margin / 2))
