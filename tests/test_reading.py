@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from qa import Assistant
 from qa.reading import LONGEST, NEUTRAL, best, read
 from qa.types import Reading, Span
-from tests.conftest import Library
+from tests.conftest import CORPUS, ROOT, Library
 
 LOGITS = st.floats(-8, 8, width=32)
 SURE = 8.0
@@ -125,3 +127,27 @@ def test_without_a_reader_nothing_is_marked(library: Library) -> None:
     library.build()
     assert library.assistant.ask("forty goats has it?").short is None
     assert read(None, "forty?", []).answers == NEUTRAL
+
+
+@pytest.mark.slow
+def test_questions_with_one_changed_fact_are_told_apart(assistant: Assistant) -> None:
+    """The floors of eval/changed.jsonl; BENCHMARKS.md has the table, and the target, which the outcome is far from."""
+    rows = [json.loads(line) for line in (ROOT / "eval" / "changed.jsonl").read_text("utf-8").splitlines()]
+    pairs = [(assistant.ask(row["question"]), assistant.ask(row["changed"])) for row in rows]
+    assert len(pairs) >= 60
+    assert sum(true.confidence > changed.confidence for true, changed in pairs) / len(pairs) >= 0.92
+    assert sum(true.answered and not changed.answered for true, changed in pairs) / len(pairs) >= 0.32
+    for answer in chain(*pairs):
+        if answer.short:
+            text = assistant.document(answer.short.source).text
+            first = answer.quotes[0]
+            assert answer.short.text == text[answer.short.start : answer.short.end]
+            assert first.start <= answer.short.start < answer.short.end <= first.end
+
+
+def test_the_pairs_quote_the_articles() -> None:
+    texts = " ".join(" ".join(path.read_text("utf-8").split()) for path in CORPUS.glob("*.md"))
+    rows = [json.loads(line) for line in (ROOT / "eval" / "changed.jsonl").read_text("utf-8").splitlines()]
+    assert all(words in texts for row in rows for words in row["expected"])
+    assert len({row["changed"] for row in rows} | {row["question"] for row in rows}) == 2 * len(rows)
+    assert {row["kind"] for row in rows} == {"number", "name", "date", "negation", "opposite", "role"}

@@ -57,7 +57,7 @@ def written(state: dict[str, torch.Tensor]) -> Any:
     own = {place: place for place in known if not torch.equal(state[f"{place}.weight"], start[f"{place}.weight"])}
     graph = ReaderGraph({**known, **own})
     outputs = graph.outputs()
-    held = {}
+    held: dict[str, np.ndarray[Any, Any]] = {}
     for place in own:
         parts = rounded(state[f"{place}.weight"].numpy().T)
         held |= {f"{place}_{part}": value for part, value in parts.items()}

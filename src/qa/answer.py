@@ -13,7 +13,7 @@ from qa.chunks import sentences
 from qa.confidence import Calibration, signs, speaks_of
 from qa.conversation import EMPTY
 from qa.names import fold, stem, words
-from qa.reading import LIMIT, NOT_READ, Evidence, read
+from qa.reading import Evidence, read
 from qa.search import asks
 from qa.segments import comment_author
 from qa.types import Answer, Document, Passage, Quote, Reader, Reranker, Span
@@ -42,12 +42,9 @@ ECHO_COST = 3.0
 """To a question that wonders what, a sentence with fewer than NEWS words of its own ("Smith offered more than goats.")
 says nothing; to keywords, or to a question whether, it does."""
 
-READER_WEIGHT = 0.1
-"""What the margin of the likeliest few words adds to the score of the sentence that they stand in; see "The reader" in
-BENCHMARKS.md, as for SHORT."""
-
 SHORT = -1.0
-"""The margin from which the likeliest few words of the first quote are shown as the short answer."""
+"""The margin over no answer from which the likeliest few words of the first quote are shown as the short answer; see
+"The reader" in BENCHMARKS.md."""
 
 SEEDS = 3
 PAIR_COST = 1.0
@@ -131,20 +128,20 @@ def answer(
     near = _near(passages)
     several = aim.several and len({_voice(passage) for passage in near}) > 1
     chosen = _one_each(near, _voice)[:MAX_SOURCES] if several else near[:READ]
-    evidence = read(reader, question, chosen)
-    ranked = rank(said, aim, chosen, reranker, evidence)
+    ranked = rank(said, aim, chosen, reranker)
+    candidates = _one_each(ranked, lambda candidate: _voice(candidate.passage)) if several else _near_best(ranked)
+    evidence = read(reader, question, _telling(chosen, candidates))
     logits = [candidate.logit for candidate in ranked]
     sure = calibration.confidence(signs(question, chosen, logits, searched, evidence.answers)) if ranked else 0.0
     if aim.open and any(speaks_of(said, passage.text) for passage in chosen):
         sure = max(sure, ON_TOPIC)
-    candidates = _one_each(ranked, lambda candidate: _voice(candidate.passage)) if several else _near_best(ranked)
     quotes = _quotes(candidates, said, aim, around, MAX_SOURCES if several else MAX_QUOTES)
     by_date = aim.over_time and all(quote.date for quote in quotes)
     if by_date:
         quotes.sort(key=lambda quote: (quote.date, quote.source, quote.start))
     answered = sure >= ANSWERED
     text = " ".join(_cited(quote, number, by_date) for number, quote in enumerate(quotes, 1))
-    short = _short(candidates, quotes, evidence) if answered and not aim.open and not several else None
+    said_at_once = answered and bool(quotes) and not aim.open and not several
     return Answer(
         question,
         text if answered else REFUSAL,
@@ -153,41 +150,34 @@ def answer(
         tuple(quotes),
         tuple(passages),
         by_date,
-        short=short,
+        short=_short(candidates[0].passage, quotes[0], evidence) if said_at_once else None,
     )
 
 
-def rank(
-    question: str, aim: Aim, passages: Sequence[Passage], reranker: Reranker, evidence: Evidence = NOT_READ
-) -> list[Candidate]:
+def _telling(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> list[Passage]:
+    """The passages that a reader is to read: the best one, and that of the first quote."""
+    return list(dict.fromkeys([*passages[:1], *(candidate.passage for candidate in candidates[:1])]))
+
+
+def rank(question: str, aim: Aim, passages: Sequence[Passage], reranker: Reranker) -> list[Candidate]:
     """What may be quoted of passages, best first: sentences, and the best ones in pairs with their neighbours. What
     says the same as a better one is left out.
     """
     found = [Quotable(span, passage, _text(passage, span)) for passage in passages for span in _sentences(passage)]
-    alone = _ordered(_judged(question, aim, found, reranker, evidence))
-    wider = _judged(question, aim, [*_pairs(alone[:SEEDS]), *_resolved(passages)], reranker, evidence)
+    alone = _ordered(_judged(question, aim, found, reranker))
+    wider = _judged(question, aim, [*_pairs(alone[:SEEDS]), *_resolved(passages)], reranker)
     return _folded(_ordered([*alone, *(replace(each, score=each.score - PAIR_COST) for each in wider)]))
 
 
-def _judged(
-    question: str, aim: Aim, found: Sequence[Quotable], reranker: Reranker, evidence: Evidence
-) -> list[Candidate]:
+def _judged(question: str, aim: Aim, found: Sequence[Quotable], reranker: Reranker) -> list[Candidate]:
     """The spans with their logits and scores, in the same order."""
     logits = reranker.score(question, [each.text for each in found])
-    gains = [
-        PASSAGE_WEIGHT * each.passage.score + _fit(aim, question, each) + READER_WEIGHT * _margin(evidence, each)
-        for each in found
-    ]
     return [
-        Candidate(each.span, each.passage, logit, logit + gain)
-        for each, logit, gain in zip(found, logits, gains, strict=True)
+        Candidate(
+            each.span, each.passage, logit, logit + PASSAGE_WEIGHT * each.passage.score + _fit(aim, question, each)
+        )
+        for each, logit in zip(found, logits, strict=True)
     ]
-
-
-def _margin(evidence: Evidence, each: Quotable) -> float:
-    """How much likelier the likeliest words of a span are than no answer, within limits."""
-    found = evidence.within(each.passage, each.span)
-    return max(-LIMIT, min(LIMIT, found.margin)) if found else 0.0
 
 
 def _fit(aim: Aim, question: str, each: Quotable) -> float:
@@ -311,17 +301,12 @@ def _quotes(candidates: Sequence[Candidate], question: str, aim: Aim, around: Ar
     return quotes
 
 
-def _short(candidates: Sequence[Candidate], quotes: Sequence[Quote], evidence: Evidence) -> Quote | None:
-    """The few words of the first quote that answer, where they are sure."""
-    if not quotes:
+def _short(passage: Passage, first: Quote, evidence: Evidence) -> Quote | None:
+    """The few words of the first quote, which was found in a passage, that answer; None where they are not sure."""
+    found = evidence.within(passage, Span(first.start, first.end))
+    if found is None or found.margin < SHORT:
         return None
-    first = quotes[0]
-    held = Span(first.start, first.end)
-    passages = {c.passage.chunk.key: c.passage for c in candidates if c.passage.source == first.source}
-    found = [each for passage in passages.values() if (each := evidence.within(passage, held))]
-    if not found or (best := max(found, key=lambda each: each.margin)).margin < SHORT:
-        return None
-    span = best.span
+    span = found.span
     return replace(first, text=span.shifted(-first.start).of(first.text), start=span.start, end=span.end)
 
 
