@@ -58,7 +58,8 @@ def test_index_ask_change_ask_delete_ask(folder: Path) -> None:
     assert "Left out, as no reader reads them: scan.doc" in second.stdout
     asked = qa("ask", "How many goats did the Esperanza carry?", folder=folder)
     assert asked.returncode == 0
-    assert asked.stdout.splitlines()[0] == "“The ferry Esperanza carried forty goats to Cozumel.” [1]"
+    quoted = "“The ferry Esperanza carried forty goats to Cozumel.” [1]"
+    assert asked.stdout.splitlines()[:3] == ["forty [1]", "", quoted]
     assert "[1] The ferry\n    ferry.txt, characters 11-62" in asked.stdout
     (folder / "corpus" / "ferry.txt").unlink()
     assert "1 removed" in qa("index", folder=folder).stdout
@@ -356,7 +357,7 @@ def test_a_dry_run_tells_what_would_be_done_and_does_nothing(tmp_path: Path) -> 
 
 def test_ask_says_what_it_searched_when_that_differs(tmp_path: Path, corpus_store: Path) -> None:
     done = qa("ask", "How many granade launchers did the army seize?", "--store", corpus_store, folder=tmp_path)
-    assert done.stdout.startswith("Searched as: How many grenade launchers did the army seize?\n\n“The army seized 56")
+    assert done.stdout.startswith("Searched as: How many grenade launchers did the army seize?\n\n56 [1]\n\n“The army")
 
 
 def test_ask_and_retrieve_take_filters(corpus_store: Path) -> None:

@@ -218,7 +218,9 @@ def test_the_projects_cases_quote_its_articles() -> None:
     cases = read_cases(ROOT / "eval" / "questions.jsonl")
     assert all(words in texts for case in cases for words in case.expected)
     evened = " ".join(texts.split())
-    assert all(case.short is not None for case in cases), "somebody has said which short answers will do"
+    assert all(case.short is not None for case in cases if case.expected), (
+        "somebody has said which short answers will do"
+    )
     assert all(words in evened for case in cases for words in case.short or ())
     assert sum(bool(case.short) for case in cases) >= 60
     assert len({(case.question, case.history) for case in cases}) == len(cases)

@@ -14,14 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from qa import chunks, documents, ingest, models
 from qa.models import OnnxReranker, PackagedEmbedder, SentenceTransformerEmbedder
 from qa.reading import best
 from qa.settings import Settings
-from qa.types import ModelError, Reader, Reranker
+from qa.types import ModelError, Reader
 from tests.conftest import CORPUS, WordEmbedder
 
 SETTINGS = Settings()
@@ -245,7 +244,7 @@ def test_odd_texts_are_read(reader: Reader) -> None:
     for text, reading in zip(odd, reader.read("Who?", odd), strict=True):
         assert all(span.of(text).strip() for span in reading.tokens)
         assert len(reading.tokens) == len(reading.begins) == len(reading.ends)
-    assert reader.read("Who?", []) == []
+    assert list(reader.read("Who?", [])) == []
 
 
 def test_there_is_no_reader_where_the_settings_say_none() -> None:
@@ -274,25 +273,6 @@ def test_a_reader_of_transformers_reads_alike(tmp_path: Path) -> None:
 def test_a_reader_that_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be loaded; set QA_READER to a folder"):
         models.load_reader(SETTINGS.set_to(reader=str(tmp_path)))
-
-
-@pytest.mark.slow
-def test_reranking_is_faster_than_the_packages_own_file(texts: list[str]) -> None:
-    folder = models.packaged_folder(models.MARCO)
-    assert folder
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    plain, ours = OnnxReranker(folder), models.load_reranker(SETTINGS, WordEmbedder())
-    plain._session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-    longest = sorted(texts, key=len)[-10:]
-
-    def seconds(reranker: Reranker) -> float:
-        began = time.process_time()
-        reranker.score("Who offered troops?", longest)
-        return time.process_time() - began
-
-    ratios = [seconds(plain) / seconds(ours) for _ in range(8)]
-    assert statistics.median(ratios[1:]) >= 1.08, ratios  # BENCHMARKS.md: 1.2
 
 
 def test_without_a_reranker_the_embedder_stands_in_and_it_is_said_once(

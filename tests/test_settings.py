@@ -100,7 +100,7 @@ def test_a_setting_that_does_not_exist_is_said_with_those_that_do(tmp_path: Path
         load(tmp_path, 'password = "hunter2"')
     assert str(raised.value) == (
         f"{tmp_path / 'qa.toml'} has a setting 'password' that does not exist; use one of: auth, cache, corpus, "
-        "embedder, host, llm_context, llm_key, llm_model, llm_url, port, reranker, store."
+        "embedder, host, llm_context, llm_key, llm_model, llm_url, port, reader, reranker, store."
     )
 
 

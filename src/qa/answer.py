@@ -128,9 +128,11 @@ def answer(
     near = _near(passages)
     several = aim.several and len({_voice(passage) for passage in near}) > 1
     chosen = _one_each(near, _voice)[:MAX_SOURCES] if several else near[:READ]
+    best_read = read(reader, question, chosen[:1])  # It goes on beside the sentences, so that no core waits.
     ranked = rank(said, aim, chosen, reranker)
     candidates = _one_each(ranked, lambda candidate: _voice(candidate.passage)) if several else _near_best(ranked)
-    evidence = read(reader, question, _telling(chosen, candidates))
+    first = [candidate.passage for candidate in candidates[:1] if candidate.passage not in chosen[:1]]
+    evidence = Evidence(dict([*best_read, *read(reader, question, first)]))
     logits = [candidate.logit for candidate in ranked]
     sure = calibration.confidence(signs(question, chosen, logits, searched, evidence.answers)) if ranked else 0.0
     if aim.open and any(speaks_of(said, passage.text) for passage in chosen):
@@ -152,11 +154,6 @@ def answer(
         by_date,
         short=_short(candidates[0].passage, quotes[0], evidence) if said_at_once else None,
     )
-
-
-def _telling(passages: Sequence[Passage], candidates: Sequence[Candidate]) -> list[Passage]:
-    """The passages that a reader is to read: the best one, and that of the first quote."""
-    return list(dict.fromkeys([*passages[:1], *(candidate.passage for candidate in candidates[:1])]))
 
 
 def rank(question: str, aim: Aim, passages: Sequence[Passage], reranker: Reranker) -> list[Candidate]:

@@ -31,13 +31,18 @@ Ask = Callable[[str, Sequence[Mapping[str, str]]], Answer]
 @dataclass(frozen=True, slots=True)
 class Case:
     """A question and the words its first quote must contain; no words mean that it must be refused. `short` are the
-    short answers that will do, () where none is to be shown, None where nobody has said.
+    short answers that will do, () where none does, None where nobody has said.
     """
 
     question: str
     expected: tuple[str, ...]
     history: tuple[str, ...] = ()
     short: tuple[str, ...] | None = None
+
+    @property
+    def bare(self) -> bool:
+        """Whether no short answer is to be shown."""
+        return not self.expected or self.short == ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ def _case(path: Path, number: int, line: str) -> Case:
         if expected != "unanswerable" and not (isinstance(expected, list) and expected and all(expected)):
             raise ValueError("neither a list of words nor unanswerable")
         words = () if expected == "unanswerable" else tuple(map(str, expected))
-        short = tuple(map(str, row["short"])) if "short" in row else None if words else ()
+        short = tuple(map(str, row["short"])) if "short" in row else None
         return Case(str(row["question"]), words, tuple(map(str, row.get("history", ()))), short)
     except (ValueError, KeyError, TypeError) as error:
         raise QAError(
@@ -168,7 +173,7 @@ def measures(results: Sequence[Result]) -> dict[str, Share]:
         "unanswerable refused": share(not result.answer.answered for result in missing),
         "follow-ups right": share(result.right for result in results if result.case.history),
         "short answer right": share(result.short for result in results if result.case.short),
-        "no short answer where none is": share(result.short for result in results if result.case.short == ()),
+        "no short answer where none is": share(result.short for result in results if result.case.bare),
     }
 
 

@@ -493,9 +493,9 @@ class OnnxReader:
         self._tokenizer.enable_truncation(READ_WINDOW, strategy="only_second")
         self._pool = _workers("read")
 
-    def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
-        """One reading a text."""
-        return list(self._pool.map(self._read, self._tokenizer.encode_batch([(question, text) for text in texts])))
+    def read(self, question: str, texts: Sequence[str]) -> Iterator[Reading]:
+        """One reading a text; it begins at once, beside whatever the caller does before it takes them."""
+        return self._pool.map(self._read, self._tokenizer.encode_batch([(question, text) for text in texts]))
 
     def _read(self, encoding: Any) -> Reading:
         feed = {
@@ -525,9 +525,9 @@ class TransformersReader:
             ) from error
         self.name = name
 
-    def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
+    def read(self, question: str, texts: Sequence[str]) -> Iterator[Reading]:
         """One reading a text; whether a text answers at all is what its likeliest words say."""
-        return [self._read(question, text) for text in texts]
+        return (self._read(question, text) for text in texts)
 
     def _read(self, question: str, text: str) -> Reading:
         import torch

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,16 +53,12 @@ class Evidence:
         return Found(found.span.shifted(before), found.margin) if found else None
 
 
-NOT_READ = Evidence({})
-"""There is no reader."""
-
-
-def read(reader: Reader | None, question: str, passages: Sequence[Passage]) -> Evidence:
-    """Read passages, each behind the title of its article."""
+def read(reader: Reader | None, question: str, passages: Sequence[Passage]) -> Iterator[tuple[ChunkKey, Reading]]:
+    """Begin to read passages, each behind the title of its article; without a reader, none."""
     if reader is None:
-        return NOT_READ
-    readings = reader.read(question, [passage.chunk.context for passage in passages])
-    return Evidence({passage.chunk.key: reading for passage, reading in zip(passages, readings, strict=True)})
+        return iter(())
+    keys = [passage.chunk.key for passage in passages]
+    return zip(keys, reader.read(question, [passage.chunk.context for passage in passages]), strict=True)
 
 
 def best(reading: Reading, within: Span | None = None) -> Found | None:

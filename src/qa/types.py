@@ -500,8 +500,8 @@ class Reader(Protocol):
 
     name: str
 
-    def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
-        """One reading a text; it does not depend on the text's neighbours."""
+    def read(self, question: str, texts: Sequence[str]) -> Iterator[Reading]:
+        """One reading a text; it does not depend on the text's neighbours. Reading may begin before it is asked for."""
 
 
 class Snapshot(Protocol):
