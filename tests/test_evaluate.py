@@ -54,7 +54,7 @@ def test_measures_by_value() -> None:
         "unanswerable refused": Share(1, 2),
         "follow-ups right": Share(0, 0),
         "short answer right": Share(0, 0),
-        "no short answer where none is": Share(2, 2),
+        "short answer left out": Share(2, 2),
     }
 
 
@@ -72,7 +72,7 @@ def test_short_answers_are_compared_as_words() -> None:
     results = run([Case(q, ("goats",), (), wanted.get(q)) for q in said], lambda question, _: said[question])
     found = measures(results)
     assert found["short answer right"] == Share(1, 3)
-    assert found["no short answer where none is"] == Share(1, 1)
+    assert found["short answer left out"] == Share(1, 1)
 
 
 @pytest.mark.parametrize(

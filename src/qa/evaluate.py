@@ -173,7 +173,7 @@ def measures(results: Sequence[Result]) -> dict[str, Share]:
         "unanswerable refused": share(not result.answer.answered for result in missing),
         "follow-ups right": share(result.right for result in results if result.case.history),
         "short answer right": share(result.short for result in results if result.case.short),
-        "no short answer where none is": share(result.short for result in results if result.case.bare),
+        "short answer left out": share(result.short for result in results if result.case.bare),
     }
 
 

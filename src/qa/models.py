@@ -544,7 +544,8 @@ def reading_of(encoding: Any, begins: Vectors, ends: Vectors, answers: float | N
     inside = [n for n, part in enumerate(encoding.sequence_ids) if part == 1]
     none, tokens = float(begins[0] + ends[0]), tuple(Span(*encoding.offsets[n]) for n in inside)
     if answers is None:
-        answers = float(begins[inside].max() + ends[inside].max()) - none if inside else -none
+        spans = (begins[inside, None] + ends[None, inside])[np.triu_indices(len(inside))]  # It ends behind its begin.
+        answers = float(spans.max(initial=-np.inf)) - none
     return Reading(tokens, begins[inside], ends[inside], none, answers)
 
 
