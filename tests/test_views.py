@@ -155,7 +155,8 @@ def test_the_conversation_as_the_chat_shows_it(assistant: Assistant) -> None:
     said = views.messages(turns, ENGLISH)
     assert [message["role"] for message in said] == ["user", "assistant"] * 2
     assert said[0]["content"] == f'<p class="asked">{TROOPS}</p>'
-    assert said[1]["content"].startswith('<div class="answer"><p class="body"><bdi>Mexico')
+    assert said[1]["content"].startswith('<div class="answer"><p class="short">')
+    assert '<p class="body"><bdi>Mexico' in said[1]["content"]
     assert said[3]["content"].startswith('<div class="refusal"><p>The articles do not answer this.</p>')
     assert "Los artículos no responden a esto." in views.messages(turns, SPANISH)[3]["content"]
     assert views.messages((), ENGLISH) == []
