@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from qa.models import MARCO, OnnxReranker, packaged_folder
+from qa.models import MARCO, OnnxReranker, packaged_folder, pair_tokenizer
 from qa.types import ModelError
 
 MAX_TOKENS = 160
@@ -41,12 +41,7 @@ def start_folder() -> Path:
 
 def tokenizer(folder: Path | None = None) -> Any:
     """The tokenizer of a model's folder, cutting evidence that is too long."""
-    from tokenizers import Tokenizer
-
-    read = Tokenizer.from_file(str((folder or start_folder()) / "tokenizer.json"))
-    read.no_padding()
-    read.enable_truncation(MAX_TOKENS, strategy="only_second")
-    return read
+    return pair_tokenizer(folder or start_folder(), MAX_TOKENS)
 
 
 def empty_network() -> Any:

@@ -28,6 +28,8 @@ POOL = 40
 """Batches that are sorted by length together."""
 RATE = 7e-5
 HEAD_RATE = 5e-4
+HEADS = ("classifier", "bert.pooler")
+"""Beginnings of the names of what comes behind the layers, which learns at HEAD_RATE."""
 WARM_UP = 0.05
 FROZEN = 3
 """Lowest layers that stay as they are, with the embeddings."""
@@ -73,11 +75,16 @@ def prepared_network(frozen: int) -> Any:
 def start(frozen: int, rate: float) -> Run:
     """A run that has not begun."""
     network = prepared_network(frozen)
-    head = [p for name, p in network.named_parameters() if name.startswith(("classifier", "bert.pooler"))]
+    return Run(network, optimizer_of(network, HEADS, rate, HEAD_RATE))
+
+
+def optimizer_of(network: Any, heads: tuple[str, ...], rate: float, head_rate: float) -> torch.optim.Optimizer:
+    """AdamW, by which the parts whose names begin like one of `heads` learn at a rate of their own."""
+    head = [p for name, p in network.named_parameters() if name.startswith(heads)]
     known = {id(p) for p in head}
     body = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
-    groups = [{"params": body, "lr": rate, "base": rate}, {"params": head, "lr": HEAD_RATE, "base": HEAD_RATE}]
-    return Run(network, torch.optim.AdamW(groups, weight_decay=0.01, fused=True))
+    groups = [{"params": body, "lr": rate, "base": rate}, {"params": head, "lr": head_rate, "base": head_rate}]
+    return torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
 
 
 def batches(encoded: Sequence[Any], pairs: Sequence[Row], seed: int) -> Iterator[list[int]]:
@@ -111,13 +118,25 @@ def _filled(groups: Sequence[list[int]]) -> Iterator[list[int]]:
 def loss_of(scores: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
     """Each pair's own truth, and that the true pair of a group scores higher than the false one."""
     labels = torch.tensor([float(row["label"]) for row in rows])
-    loss = binary_cross_entropy_with_logits(scores, labels)
+    return binary_cross_entropy_with_logits(scores, labels) + PAIRWISE * order_loss(scores, labels, rows)
+
+
+def order_loss(scores: torch.Tensor, labels: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """How far the true ones of each group are from scoring higher than its false ones; 0 where no group has both."""
     groups = torch.tensor([row["group"] for row in rows])
     true_over_false = (groups[:, None] == groups[None, :]) & (labels[:, None] > labels[None, :])
-    if true_over_false.any():
-        apart = scores[:, None] - scores[None, :]
-        loss = loss + PAIRWISE * softplus(-apart[true_over_false]).mean()
-    return loss
+    apart = (scores[:, None] - scores[None, :])[true_over_false]
+    return softplus(-apart).mean() if len(apart) else torch.zeros(())
+
+
+def learn(run: Run, loss: torch.Tensor, pairs: int) -> float:
+    """One step by the loss of so many pairs, which is returned as a number."""
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    run.batches, run.pairs = run.batches + 1, run.pairs + pairs
+    return loss.item()
 
 
 def train(run: Run, pairs: Sequence[Row], check: Sequence[Row], folder: Path, minutes: float, *, blind: bool) -> None:
@@ -134,13 +153,7 @@ def train(run: Run, pairs: Sequence[Row], check: Sequence[Row], folder: Path, mi
         rows = next(source)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             scores = logits(run.network, [encoded[row] for row in rows]).float()
-        loss = loss_of(scores, [pairs[row] for row in rows])
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
-        run.optimizer.step()
-        run.optimizer.zero_grad()
-        recent.append(loss.item())
-        run.batches, run.pairs = run.batches + 1, run.pairs + len(rows)
+        recent.append(learn(run, loss_of(scores, [pairs[row] for row in rows]), len(rows)))
         run.seconds += time.monotonic() - begun
         if run.seconds - checked > SAVE_EVERY:
             checked = run.seconds

@@ -35,8 +35,8 @@ HELD_OUT = 12
 """One article of so many is held out, and one paragraph of so many where a file is one article."""
 LENGTHS = (35, 140)
 """Words of a passage, at least and at most: those of the passages of an index."""
-TITLED = 0.5
-"""Share of the passages that stand behind the title of their article, as in an index."""
+TITLED, TITLES = 0.5, {"new_wiki_v1.0"}
+"""Share of the passages behind the title of their article, as in an index; the files whose titles tell something."""
 ABSENT, OTHER, CHANGED, PASSAGE = 0.35, 0.3, 0.6, 0.5
 """How often a question gets a row of each kind; of the changed ones, the share whose passage is changed instead."""
 OPPOSITES = known.pairs(known.OPPOSITES)
@@ -105,7 +105,7 @@ def rows(folder: Path, seed: int = 7) -> Iterator[Row]:
                 whole = place if len(found) > 1000 else number
                 for asked in paragraph.asked:
                     group += 1
-                    head = f"{title}\n" if rng.random() < TITLED and "wiki squad2".find(path.stem[4:8]) >= 0 else ""
+                    head = f"{title}\n" if rng.random() < TITLED and path.stem in TITLES else ""
                     base = Row(asked.question, head, -1, -1, "", group, path.stem, title, whole % HELD_OUT == 0)
                     yield from _of_question(base, asked, paragraph, found, rng)
 
@@ -116,15 +116,16 @@ def _of_question(
     if not asked.spans:
         yield _window(base, paragraph, rng, None, "written")
         return
-    if (start := chosen(asked.spans)[0]) < 0 or start >= len(paragraph.text):
+    answer = chosen(asked.spans)
+    if not 0 <= answer[0] < len(paragraph.text):
         return
-    true = _window(base, paragraph, rng, chosen(asked.spans), "answer")
+    true = _window(base, paragraph, rng, answer, "answer")
     yield true
     if rng.random() < ABSENT and (row := _absent(base, paragraph, asked, rng)):
         yield row
     if rng.random() < OTHER and (row := _other(base, paragraph, asked, article, rng)):
         yield row
-    if rng.random() < CHANGED and (row := _changed(true, paragraph, article, rng)):
+    if rng.random() < CHANGED and (row := _changed(true, article, rng)):
         yield row
 
 
@@ -190,7 +191,7 @@ def _has_answer(text: str, paragraph: Paragraph, asked: Asked) -> bool:
     return any(paragraph.text[start:end].lower() in text.lower() for start, end in asked.spans)
 
 
-def _changed(row: Row, paragraph: Paragraph, article: Sequence[Paragraph], rng: random.Random) -> Row | None:
+def _changed(row: Row, article: Sequence[Paragraph], rng: random.Random) -> Row | None:
     """The question, or the passage, with one fact of the question changed."""
     found = list(_exchanges(row, article, rng))
     if not found:

@@ -14,13 +14,12 @@ from pathlib import Path
 
 from bench.judge.figures import Row, auroc, passing
 from qa import models
-from qa.reading import best
 from qa.types import Reader
 
 from .data import FOLDER, paragraphs
 from .network import loaded
 from .spans import f1, normalised
-from .train import SCORES, read
+from .train import SCORES, found_in, read
 
 Found = tuple[float, float, int, int]
 
@@ -42,13 +41,7 @@ def asked(file: Path) -> list[Row]:
 
 def read_by(reader: Reader, rows: Sequence[Row]) -> list[Found]:
     """The same as `bench.reader.train.read`, by a reader as the program has it."""
-    found: list[Found] = []
-    for row in rows:
-        (reading,) = reader.read(row["question"], [row["passage"]])
-        words = best(reading)
-        span = (words.margin, words.span.start, words.span.end) if words else (-99.0, 0, 0)
-        found.append((reading.answers, *span))
-    return found
+    return [found_in(reading) for row in rows for reading in reader.read(row["question"], [row["passage"]])]
 
 
 def report(rows: Sequence[Row], found: Sequence[Found]) -> str:

@@ -14,6 +14,7 @@ import torch
 
 from bench.judge.network import empty_network, start_folder
 from bench.judge.train import prepared_network
+from qa.models import pair_tokenizer
 
 MAX_TOKENS = 256
 """Tokens of a question and a passage that are trained on; a passage of an index has no more."""
@@ -49,12 +50,7 @@ def loaded(weights: Path) -> Reader:
 
 def tokenizer() -> Any:
     """The tokenizer of the reranker, cutting passages that are too long."""
-    from tokenizers import Tokenizer
-
-    read = Tokenizer.from_file(str(start_folder() / "tokenizer.json"))
-    read.no_padding()
-    read.enable_truncation(MAX_TOKENS, strategy="only_second")
-    return read
+    return pair_tokenizer(start_folder(), MAX_TOKENS)
 
 
 def padded(encodings: Sequence[Any], field: str) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Spans of tokens: where an answer stands, the best one, and how near two are to each other."""
+"""Answers as tokens and as words: where one stands, and how near two are to each other."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ import re
 import string
 from collections import Counter
 from typing import Any
-
-import numpy as np
-
-LONGEST = 30
-"""Tokens of an answer, at most."""
 
 
 def tokens_of(encoding: Any, start: int, end: int) -> tuple[int, int] | None:
@@ -24,17 +19,6 @@ def tokens_of(encoding: Any, start: int, end: int) -> tuple[int, int] | None:
     ]
     whole = bool(inside) and encoding.offsets[inside[-1]][1] >= end - 1
     return (inside[0], inside[-1]) if whole else None
-
-
-def best_span(logits: np.ndarray[Any, Any]) -> tuple[float, int, int]:
-    """How much likelier the best span is than none, its first token and its last; logits of shape (tokens, 2)."""
-    begin, end = logits[:, 0], logits[:, 1]
-    tokens = len(begin)
-    total = begin[:, None] + end[None, :]
-    rows, columns = np.arange(tokens)[:, None], np.arange(tokens)[None, :]
-    total = np.where((columns >= rows) & (columns < rows + LONGEST) & (rows > 0), total, -np.inf)
-    first, last = divmod(int(total.argmax()), tokens)
-    return float(total[first, last] - begin[0] - end[0]), first, last
 
 
 def normalised(text: str) -> list[str]:

@@ -15,13 +15,31 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from bench.judge.figures import Row, auroc, by_kind, lines
-from bench.judge.train import BATCH, FROZEN, HEAD_RATE, RATE, SAVE_EVERY, Run, batches, resume, save, set_rate
+from bench.judge.train import (
+    BATCH,
+    FROZEN,
+    HEAD_RATE,
+    HEADS,
+    RATE,
+    SAVE_EVERY,
+    Run,
+    batches,
+    learn,
+    optimizer_of,
+    order_loss,
+    resume,
+    save,
+    set_rate,
+)
+from qa.models import reading_of
+from qa.reading import LIMIT, best
+from qa.types import Reading
 
 from .network import Reader, outputs, starting_reader, tokenizer
-from .spans import best_span, f1, tokens_of
+from .spans import f1, tokens_of
 
 ANSWERABLE, PAIRWISE = 1.0, 0.5
 """Weights of whether a passage answers, and of the order within a group, beside the two ends of the answer."""
@@ -35,24 +53,15 @@ SHARE, WHOLE = 0.8, {"new_wiki_v1.0", SQUAD2}
 def start(frozen: int, rate: float) -> Run:
     """A run that has not begun."""
     reader = starting_reader(frozen)
-    head = [p for name, p in reader.named_parameters() if name.startswith(("classifier", "span", "bert.pooler"))]
-    known = {id(p) for p in head}
-    body = [p for p in reader.parameters() if p.requires_grad and id(p) not in known]
-    fast = rate * HEAD_RATE / RATE
-    groups = [{"params": body, "lr": rate, "base": rate}, {"params": head, "lr": fast, "base": fast}]
-    return Run(reader, torch.optim.AdamW(groups, weight_decay=0.01, fused=True))
+    return Run(reader, optimizer_of(reader, (*HEADS, "span"), rate, rate * HEAD_RATE / RATE))
 
 
 def loss_of(spans: torch.Tensor, answers: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
     """Where the answer begins and ends, whether there is one, and that an answered row of a group scores higher."""
     ends = sum(cross_entropy(spans[:, :, n], torch.tensor([row["tokens"][n] for row in rows])) for n in (0, 1))
     labels = torch.tensor([float(row["start"] >= 0) for row in rows])
-    loss = ends / 2 + ANSWERABLE * binary_cross_entropy_with_logits(answers, labels)
-    groups = torch.tensor([row["group"] for row in rows])
-    above = (groups[:, None] == groups[None, :]) & (labels[:, None] > labels[None, :])
-    if above.any():
-        loss = loss + PAIRWISE * softplus(-(answers[:, None] - answers[None, :])[above]).mean()
-    return loss
+    told = ANSWERABLE * binary_cross_entropy_with_logits(answers, labels)
+    return ends / 2 + told + PAIRWISE * order_loss(answers, labels, rows)
 
 
 def train(run: Run, rows: Sequence[Row], check: Sequence[Row], folder: Path, minutes: float) -> None:
@@ -68,13 +77,7 @@ def train(run: Run, rows: Sequence[Row], check: Sequence[Row], folder: Path, min
         taken = next(source)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             spans, answers = outputs(run.network, [encoded[row] for row in taken])
-        loss = loss_of(spans, answers, [rows[row] for row in taken])
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
-        run.optimizer.step()
-        run.optimizer.zero_grad()
-        recent.append(loss.item())
-        run.batches, run.pairs = run.batches + 1, run.pairs + len(taken)
+        recent.append(learn(run, loss_of(spans, answers, [rows[row] for row in taken]), len(taken)))
         run.seconds += time.monotonic() - begun
         if time.monotonic() - saved > SAVE_EVERY:
             save(run, folder / "checkpoint.pt")
@@ -105,10 +108,15 @@ def read(reader: Reader, rows: Sequence[Row]) -> list[tuple[float, float, int, i
             taken = order[first : first + BATCH]
             spans, answers = outputs(reader, [encoded[n] for n in taken])
             for n, span, answer in zip(taken, spans.numpy(), answers.tolist(), strict=True):
-                margin, begin, end = best_span(span[: len(encoded[n].ids)])
-                offsets = encoded[n].offsets
-                found[n] = (answer, margin, offsets[begin][0], offsets[end][1])
+                found[n] = found_in(reading_of(encoded[n], span[:, 0], span[:, 1], answer))
     return found
+
+
+def found_in(reading: Reading) -> tuple[float, float, int, int]:
+    """The answerable logit of a reading, the margin of its best span over none, and the span."""
+    words = best(reading)
+    span = (words.margin, words.span.start, words.span.end) if words else (-LIMIT, 0, 0)
+    return reading.answers, *span
 
 
 def figures(rows: Sequence[Row], found: Sequence[tuple[float, float, int, int]]) -> str:

@@ -86,7 +86,7 @@ def answer_html(turn: Turn, words: Words, before: Sequence[Turn] = (), writing: 
 
 
 def _short(turn: Turn, words: Words) -> str:
-    """The few words that answer; not above dated quotes, or what a language model wrote, which say it at once."""
+    """The few words that answer, where they are sure."""
     if not turn.short:
         return ""
     return f'<p class="short"><span class="unseen">{words["short"]} </span>{apart(turn.short.text)}</p>'

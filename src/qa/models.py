@@ -139,7 +139,9 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@lru_cache
 def _checked(packaged: Packaged) -> Path | None:
+    """As `packaged_folder`, for the pinned weights alone; reranker and reader share a file, which is hashed once."""
     folder = packaged_folder(packaged)
     if folder and sha256(folder / packaged.file) != packaged.sha256:
         raise ModelError(f"The weights in {folder} are not the pinned ones; {INSTALL} to put the right ones back.")
@@ -413,17 +415,13 @@ class OnnxReranker:
 
     def __init__(self, folder: Path, label: str = "", graph: Path | None = None) -> None:
         try:
-            from tokenizers import Tokenizer
-
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._tokenizer = pair_tokenizer(folder, RERANK_WINDOW)
             self._session = _cross_encoder(folder, graph)
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions of their own.
             raise ModelError(
                 f"The reranker in {folder} cannot be loaded; {INSTALL}, or set QA_RERANKER to another folder."
             ) from error
         self.name = label or str(folder)
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(RERANK_WINDOW, strategy="only_second")
         self._inputs = {node.name for node in self._session.get_inputs()}
         self._pool = _workers("rerank")
 
@@ -444,6 +442,16 @@ class OnnxReranker:
         }
         feed = {name: np.array([row], np.int64) for name, row in fields.items() if name in self._inputs}
         return float(self._session.run(None, feed)[0].ravel()[0])
+
+
+def pair_tokenizer(folder: Path, window: int) -> Any:
+    """The folder's tokenizer for a question and a text, of which the text is cut at so many tokens of both."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(window, strategy="only_second")
+    return tokenizer
 
 
 def _cross_encoder(folder: Path, graph: Path | None) -> Any:
@@ -483,14 +491,10 @@ class OnnxReader:
 
     def __init__(self, folder: Path, graph: Path) -> None:
         try:
-            from tokenizers import Tokenizer
-
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._tokenizer = pair_tokenizer(folder, READ_WINDOW)
             self._session = _cross_encoder(folder, graph)
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions of their own.
             raise ModelError(f"The reader cannot be loaded ({error}); {INSTALL}.") from error
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(READ_WINDOW, strategy="only_second")
         self._pool = _workers("read")
 
     def read(self, question: str, texts: Sequence[str]) -> Iterator[Reading]:
