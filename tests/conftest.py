@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,11 @@ def spoilt(good: bytes, chance: random.Random, cuts: float) -> bytes:
     bad = bytearray(good)
     bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
     return bytes(bad)
+
+
+def heed_ctrl_c() -> None:
+    """A shell's background job ignores Ctrl-C, and so does what it starts, these tests among them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def words(text: str) -> int:

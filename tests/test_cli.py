@@ -21,7 +21,7 @@ import pytest
 from qa import models
 from qa.cli import _wrapped
 from tests.browsing import can_cut_the_network, served
-from tests.conftest import CORPUS, ROOT
+from tests.conftest import CORPUS, ROOT, heed_ctrl_c
 
 QA = str(Path(sys.executable).with_name("qa"))
 
@@ -196,11 +196,6 @@ def test_doctor_says_what_is_used_and_what_to_run(tmp_path: Path, corpus_store: 
         well.stdout,
         re.M,
     )
-
-
-def heed_ctrl_c() -> None:
-    """A shell's background job ignores Ctrl-C, and so does what it starts, these tests among them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.slow

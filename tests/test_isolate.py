@@ -24,7 +24,7 @@ from qa.readers import isolate
 from qa.readers.child import IDLE, LENGTHS, MAX_HEAD, sound
 from qa.readers.isolate import VARIABLES, Child, command
 from qa.types import CorpusError, Extract, Segment, Span
-from tests.conftest import SHARED, Library
+from tests.conftest import SHARED, Library, heed_ctrl_c
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -486,7 +486,11 @@ def asking(tmp_path: Path) -> Iterator[Asking]:
     def start(then: str) -> tuple[subprocess.Popen[str], int]:
         program = [sys.executable, "-c", ASKS + then, str(tmp_path / "readers.py")]
         pipe = subprocess.PIPE
-        parents.append(subprocess.Popen(program, stdout=pipe, stderr=pipe, text=True, start_new_session=True))
+        parents.append(
+            subprocess.Popen(
+                program, stdout=pipe, stderr=pipe, text=True, start_new_session=True, preexec_fn=heed_ctrl_c
+            )
+        )
         assert parents[-1].stdout
         return parents[-1], int(parents[-1].stdout.readline())
 
@@ -515,7 +519,7 @@ def test_ctrl_c_ends_parent_and_child_with_one_traceback(asking: Asking) -> None
     parent, pid = asking("child.extract('.loop', b'', 9)")
     time.sleep(0.3)
     os.killpg(parent.pid, signal.SIGINT)
-    _, told = parent.communicate(timeout=20)
+    _, told = parent.communicate(timeout=5)
     assert told.count("Traceback") == told.count("KeyboardInterrupt") == 1
     assert ends(pid)
 
