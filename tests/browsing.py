@@ -109,13 +109,23 @@ def ask(page: Any, question: str) -> None:
     ready(page)
 
 
+def write(box: Any, text: str) -> None:
+    """Type a text into a field, once more where the field was being built under the first key and lost it."""
+    for _ in range(3):
+        box.press_sequentially(text)
+        if box.input_value() == text:
+            return
+        box.fill("")
+    raise AssertionError(f"'{text}' cannot be typed")
+
+
 def enter(page: Any, field: str, text: str) -> None:
     """Type into a field as people do, key by key, and press Enter in it. A text that is put in whole may not yet be the
     field's value for Gradio when Enter follows at once.
     """
     box = page.locator(f"{field} :is(input, textarea)")
     box.click()
-    box.press_sequentially(text)
+    write(box, text)
     box.press("Enter")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browsing import answers, ask, ready, served, tab, visiting
+from tests.browsing import answers, ask, ready, served, tab, visiting, write
 from tests.conftest import CORPUS
 from tests.llm import Behaviour, Scripted, cut, garbled, hangs, html, says, scripted, smollm, status, too_long
 
@@ -44,16 +44,6 @@ def use(page: Any, url: str, model: str = "scripted", key: str = "") -> None:
     for field, text in (("#url", url), ("#named", model), ("#key", key)):
         write(page.locator(f"{field} :is(input, textarea)"), text)
     page.click("#use-model")
-
-
-def write(box: Any, text: str) -> None:
-    """Type a text into a field, once more where the field was being built under the first key and lost it."""
-    for _ in range(3):
-        box.press_sequentially(text)
-        if box.input_value() == text:
-            return
-        box.fill("")
-    raise AssertionError(f"'{text}' cannot be typed")
 
 
 def connect(page: Any, server: Scripted) -> None:
