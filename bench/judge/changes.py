@@ -212,23 +212,23 @@ def negated(doc: Doc, verb: Token, rng: random.Random) -> str | None:
     finite = next((a for a in auxiliary if a.tag_ in FINITE), None)
     if finite is not None:
         word = "never" if finite.lemma_ == "have" and rng.random() < 0.3 else "not"
-        return _replaced(doc, {finite.i: f"{finite.text} {word}"})
+        return replaced(doc, {finite.i: f"{finite.text} {word}"})
     if verb.tag_ not in FINITE:
         return None
     if verb.lemma_ == "be" or verb.tag_ == "MD":
-        return _replaced(doc, {verb.i: f"{verb.text} not"})
+        return replaced(doc, {verb.i: f"{verb.text} not"})
     if rng.random() < 0.15:
-        return _replaced(doc, {verb.i: f"never {verb.text}"})
+        return replaced(doc, {verb.i: f"never {verb.text}"})
     helper = {"VBD": "did", "VBZ": "does", "VBP": "do"}[verb.tag_]
-    return _replaced(doc, {verb.i: f"{helper} not {verb.lemma_}"})
+    return replaced(doc, {verb.i: f"{helper} not {verb.lemma_}"})
 
 
 def _affirmed(doc: Doc, verb: Token, auxiliary: list[Token], negation: Token) -> str:
     helper = next((a for a in auxiliary if a.lemma_ == "do"), None)
     if helper is None:
-        return _replaced(doc, {negation.i: ""})
+        return replaced(doc, {negation.i: ""})
     form = next(iter(getInflection(verb.lemma_, helper.tag_)), verb.text)
-    return _replaced(doc, {helper.i: "", negation.i: "", verb.i: form})
+    return replaced(doc, {helper.i: "", negation.i: "", verb.i: form})
 
 
 def _lexical_negation(statement: Doc, evidence: Doc, rng: random.Random) -> Iterator[Change]:
@@ -249,14 +249,14 @@ def _lexical_negation(statement: Doc, evidence: Doc, rng: random.Random) -> Iter
         # Whoever refused to did not; the statement may say either.
         yield Change(
             "refusal",
-            _replaced(statement, {root.i: rng.choice((said, plain))}),
-            _replaced(evidence, {where[0].i: said}),
+            replaced(statement, {root.i: rng.choice((said, plain))}),
+            replaced(evidence, {where[0].i: said}),
         )
     else:
-        yield Change("refusal", _replaced(statement, {root.i: said}))
+        yield Change("refusal", replaced(statement, {root.i: said}))
 
 
-def _replaced(doc: Doc, new: dict[int, str]) -> str:
+def replaced(doc: Doc, new: dict[int, str]) -> str:
     """The text with some tokens replaced, the blanks after them kept."""
     parts = []
     for token in doc:
@@ -273,16 +273,16 @@ def _replaced(doc: Doc, new: dict[int, str]) -> str:
 
 def _opposites(statement: Doc, evidence: Doc, rng: random.Random) -> Iterator[Change]:
     """A word's opposite in its place."""
-    spots = [(token, new) for token in statement for new in _substitutes(token, OPPOSITE_VERBS, OPPOSITES)]
+    spots = [(token, new) for token in statement for new in substitutes(token, OPPOSITE_VERBS, OPPOSITES)]
     for token, new in rng.sample(spots, min(2, len(spots))):
         twins = [t for t in evidence if _same_word(t, token)]
         turned = None
         if twins:
-            fresh = {t.i: next(iter(_substitutes(t, OPPOSITE_VERBS, OPPOSITES)), "") for t in twins}
+            fresh = {t.i: next(iter(substitutes(t, OPPOSITE_VERBS, OPPOSITES)), "") for t in twins}
             if len(twins) == 1 or token.pos_ != "VERB":
                 fresh = dict.fromkeys(fresh, new) if token.tag_ == twins[0].tag_ else fresh
-            turned = _replaced(evidence, fresh) if all(fresh.values()) else None
-        yield Change("opposite", _replaced(statement, {token.i: new}), turned)
+            turned = replaced(evidence, fresh) if all(fresh.values()) else None
+        yield Change("opposite", replaced(statement, {token.i: new}), turned)
 
 
 def _same_word(left: Token, right: Token) -> bool:
@@ -291,7 +291,7 @@ def _same_word(left: Token, right: Token) -> bool:
     return bool(left.lower_ == right.lower_)
 
 
-def _substitutes(token: Token, verbs: dict[str, list[str]], others: dict[str, list[str]]) -> list[str]:
+def substitutes(token: Token, verbs: dict[str, list[str]], others: dict[str, list[str]]) -> list[str]:
     """What may stand in a word's place, in its inflection."""
     if token.ent_type_ in {"PERSON", "ORG", "GPE"}:
         return []
@@ -305,9 +305,9 @@ def _substitutes(token: Token, verbs: dict[str, list[str]], others: dict[str, li
 
 def same_meaning(doc: Doc, rng: random.Random) -> str:
     """The text with one or two of its words replaced by words that mean the same, and a number written otherwise."""
-    spots = [(t.i, new) for t in doc for new in _substitutes(t, SAME_VERBS, SAME)]
+    spots = [(t.i, new) for t in doc for new in substitutes(t, SAME_VERBS, SAME)]
     fresh = dict(rng.sample(spots, min(rng.choice((1, 1, 2)), len(spots))))
-    return rewritten_number(_replaced(doc, fresh), rng)
+    return rewritten_number(replaced(doc, fresh), rng)
 
 
 def rewritten_number(text: str, rng: random.Random) -> str:
@@ -351,14 +351,14 @@ def _without_modality(doc: Doc) -> str | None:
             many = subject is not None and subject.tag_ in {"NNS", "NNPS"}
             target = after if after.tag_ == "VB" else verb
             if target.lower_ == "be":
-                return _replaced(doc, {token.i: "", target.i: "are" if many else "is"})
+                return replaced(doc, {token.i: "", target.i: "are" if many else "is"})
             form = next(iter(getInflection(target.lemma_, "VBP" if many else "VBZ")), None)
-            return _replaced(doc, {token.i: "", target.i: form}) if form else None
+            return replaced(doc, {token.i: "", target.i: form}) if form else None
         if token.lemma_ in {"plan", "hope", "intend", "expect", "propose", "threaten", "want"} and token.tag_ in FINITE:
             aim = next((c for c in token.children if c.dep_ == "xcomp" and c.tag_ == "VB"), None)
             if aim is not None and aim.i == token.i + 2 and not any(c.dep_ in {"neg", "aux"} for c in token.children):
                 form = next(iter(getInflection(aim.lemma_, "VBD")), None)
-                return _replaced(doc, {token.i: "", token.i + 1: "", aim.i: form}) if form else None
+                return replaced(doc, {token.i: "", token.i + 1: "", aim.i: form}) if form else None
     return None
 
 

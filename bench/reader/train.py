@@ -1,8 +1,12 @@
-"""Trains the reader on the rows that `bench.reader.data` made.
+"""Trains a reader on the rows that `bench.reader.data` made.
 
-    python -m bench.reader.train RUN ROWS.jsonl --minutes 55
+    python -m bench.reader.train RUN ROWS.jsonl --rows 500000 [--network mpnet] [--teacher OTHER/reader.pt]
 
 writes RUN/checkpoint.pt every few minutes and RUN/reader.pt at the end; the same command goes on where it was cut off.
+`bench.reader.recipe` has all the commands in their order.
+
+With a teacher it learns half from the rows and half from what the teacher says of them, at TEMPERATURE (Hinton et al.
+2015, https://arxiv.org/abs/1503.02531).
 """
 
 from __future__ import annotations
@@ -11,15 +15,14 @@ import argparse
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, log_softmax, pad, softmax
 
 from bench.judge.figures import Row, auroc, by_kind, lines
 from bench.judge.train import (
-    BATCH,
     FROZEN,
     HEAD_RATE,
     HEADS,
@@ -38,78 +41,143 @@ from qa.models import reading_of
 from qa.reading import LIMIT, best
 from qa.types import Reading
 
-from .network import Reader, outputs, starting_reader, tokenizer
+from .network import (
+    NEVER,
+    Outputs,
+    Reader,
+    Teacher,
+    Tokens,
+    loaded,
+    outputs,
+    starting_reader,
+    starting_teacher,
+    tokenizer,
+    tokens,
+)
 from .spans import f1, tokens_of
 
 ANSWERABLE, PAIRWISE = 1.0, 0.5
 """Weights of whether a passage answers, and of the order within a group, beside the two ends of the answer."""
-CHECKED, LAST = 400, 2400
-"""Rows that are checked on the way, and at the end."""
+TAUGHT, TEMPERATURE = 0.5, 2.0
+"""The part of the loss that follows the teacher, and what its logits are divided by."""
+RATES, BATCHES = {"marco": 1.7e-4, "mpnet": 4e-5}, {"marco": 192, "mpnet": 64}
+LAYERS = 12
+CHECKED, LAST, AT_ONCE = 400, 2400, 64
+"""Rows that are checked on the way, at the end, and read in one go."""
 SQUAD2 = "squad2_part"
 SHARE, WHOLE = 0.8, {"new_wiki_v1.0", SQUAD2}
 """The part of the questions over reviews and forum posts that is used: news is written more like an encyclopedia."""
 
 
-def start(frozen: int, rate: float) -> Run:
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a teacher says of a row: logits of both ends, shape (tokens, 2), and that the passage answers."""
+
+    spans: torch.Tensor
+    answers: float
+
+
+def start(network: str, frozen: int, layers: int, rate: float, device: str) -> Run:
     """A run that has not begun."""
-    reader = starting_reader(frozen)
-    return Run(reader, optimizer_of(reader, (*HEADS, "span"), rate, rate * HEAD_RATE / RATE))
+    reader = (starting_teacher() if network == "mpnet" else starting_reader(frozen, layers)).to(device)
+    return Run(reader, optimizer_of(reader, (*HEADS, "pooler", "span"), rate, rate * HEAD_RATE / RATE))
 
 
-def loss_of(spans: torch.Tensor, answers: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
-    """Where the answer begins and ends, whether there is one, and that an answered row of a group scores higher."""
-    ends = sum(cross_entropy(spans[:, :, n], torch.tensor([row["tokens"][n] for row in rows])) for n in (0, 1))
-    labels = torch.tensor([float(row["start"] >= 0) for row in rows])
-    told = ANSWERABLE * binary_cross_entropy_with_logits(answers, labels)
-    return ends / 2 + told + PAIRWISE * order_loss(answers, labels, rows)
+def loss_of(said: Outputs, rows: Sequence[Row], lessons: Sequence[Lesson]) -> torch.Tensor:
+    """Where the answer begins and ends, whether there is one, and that an answered row of a group scores higher; with
+    lessons, half of it what the teacher says instead.
+    """
+    spans, answers = said
+    places = torch.tensor([row["tokens"] for row in rows], device=spans.device)
+    ends = (cross_entropy(spans[:, :, 0], places[:, 0]) + cross_entropy(spans[:, :, 1], places[:, 1])) / 2
+    labels = torch.tensor([float(row["start"] >= 0) for row in rows], device=spans.device)
+    told = ends + ANSWERABLE * binary_cross_entropy_with_logits(answers, labels)
+    if lessons:
+        told = (1 - TAUGHT) * told + TAUGHT * _distance(said, lessons)
+    return told + PAIRWISE * order_loss(answers, labels, rows)
 
 
-def train(run: Run, rows: Sequence[Row], check: Sequence[Row], folder: Path, minutes: float) -> None:
-    """Train until the minutes are used up; the rate follows the time."""
+def _distance(said: Outputs, lessons: Sequence[Lesson]) -> torch.Tensor:
+    """How far what was said is from what the teacher says."""
+    spans, answers = said
+    many = spans.shape[1]
+    held = [pad(each.spans, (0, 0, 0, many - len(each.spans)), value=NEVER) for each in lessons]
+    theirs = softmax(torch.stack(held).to(spans.device) / TEMPERATURE, dim=1)
+    ends = cross_entropy_of(spans / TEMPERATURE, theirs) * TEMPERATURE**2 / 2
+    told = torch.tensor([each.answers for each in lessons], device=spans.device).sigmoid()
+    return ends + ANSWERABLE * binary_cross_entropy_with_logits(answers, told)
+
+
+def cross_entropy_of(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Cross entropy of both ends, shape (rows, tokens, 2), less that of the shares with themselves."""
+    least = (shares * shares.clamp_min(1e-9).log()).sum(dim=1)
+    return (least - (shares * log_softmax(logits, dim=1)).sum(dim=1)).sum(dim=1).mean()
+
+
+def train(
+    run: Run,
+    rows: Sequence[Row],
+    check: Sequence[Row],
+    folder: Path,
+    many: int,
+    teacher: Teacher | Reader | None,
+    size: int,
+) -> None:
+    """Train on so many rows, the same ones over and over; the rate follows their number."""
     rows, encoded = prepared(rows)
-    source = batches(encoded, rows, seed=11)
+    lessons = taught(teacher, encoded) if teacher else []
+    source = batches(encoded, rows, seed=11, size=size)
     for _ in range(run.batches):
         next(source)
+    print(f"{len(rows)} rows, {len(check)} to check with", flush=True)
     saved, recent = time.monotonic(), []
-    while run.seconds < minutes * 60:
+    while run.pairs < many:
         begun = time.monotonic()
-        set_rate(run, run.seconds / (minutes * 60))
+        set_rate(run, run.pairs / many)
         taken = next(source)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            spans, answers = outputs(run.network, [encoded[row] for row in taken])
-        recent.append(learn(run, loss_of(spans, answers, [rows[row] for row in taken]), len(taken)))
+        said = outputs(run.network, [encoded[row] for row in taken])
+        loss = loss_of(said, [rows[row] for row in taken], [lessons[row] for row in taken] if lessons else [])
+        recent.append(learn(run, loss, len(taken)))
         run.seconds += time.monotonic() - begun
         if time.monotonic() - saved > SAVE_EVERY:
             save(run, folder / "checkpoint.pt")
             _report(run, recent, check[:CHECKED])
             saved, recent = time.monotonic(), []
     _report(run, recent, check[:LAST])
-    torch.save(run.network.state_dict(), folder / "reader.pt")
+    torch.save({name: value.cpu() for name, value in run.network.state_dict().items()}, folder / "reader.pt")
 
 
-def prepared(rows: Sequence[Row]) -> tuple[list[Row], list[Any]]:
-    """The rows with the tokens of their answers, and their encodings; without rows whose answer was cut off."""
+def taught(teacher: Teacher | Reader, encoded: Sequence[Tokens]) -> list[Lesson]:
+    """What a teacher says of every row."""
+    found: dict[int, Lesson] = {}
+    order = sorted(range(len(encoded)), key=lambda n: len(encoded[n].ids))
+    with torch.inference_mode():
+        for first in range(0, len(order), AT_ONCE):
+            taken = order[first : first + AT_ONCE]
+            spans, answers = (each.cpu() for each in outputs(teacher, [encoded[n] for n in taken]))
+            for n, span, answer in zip(taken, spans, answers.tolist(), strict=True):
+                found[n] = Lesson(span[: len(encoded[n].ids)].clone(), answer)
+    return [found[n] for n in range(len(encoded))]
+
+
+def prepared(rows: Sequence[Row]) -> tuple[list[Row], list[Tokens]]:
+    """The rows with the tokens of their answers, and their tokens; without rows whose answer was cut off."""
     encode = tokenizer()
     encoded = encode.encode_batch([(row["question"], row["passage"]) for row in rows])
     marked = [
         {**row, "tokens": tokens_of(each, row["start"], row["end"])} for row, each in zip(rows, encoded, strict=True)
     ]
     kept = [n for n, row in enumerate(marked) if row["tokens"] is not None]
-    return [marked[n] for n in kept], [encoded[n] for n in kept]
+    return [marked[n] for n in kept], [tokens(encoded[n]) for n in kept]
 
 
-def read(reader: Reader, rows: Sequence[Row]) -> list[tuple[float, float, int, int]]:
+def read(reader: Reader | Teacher, rows: Sequence[Row]) -> list[tuple[float, float, int, int]]:
     """Of each row the answerable logit, the margin of the best span over none, and the span in the passage."""
     encoded = tokenizer().encode_batch([(row["question"], row["passage"]) for row in rows])
-    order = sorted(range(len(rows)), key=lambda n: len(encoded[n].ids))
-    found: list[tuple[float, float, int, int]] = [(0.0, 0.0, 0, 0)] * len(rows)
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-        for first in range(0, len(order), BATCH):
-            taken = order[first : first + BATCH]
-            spans, answers = outputs(reader, [encoded[n] for n in taken])
-            for n, span, answer in zip(taken, spans.numpy(), answers.tolist(), strict=True):
-                found[n] = found_in(reading_of(encoded[n], span[:, 0], span[:, 1], answer))
-    return found
+    return [
+        found_in(reading_of(each, lesson.spans[:, 0].numpy(), lesson.spans[:, 1].numpy(), lesson.answers))
+        for each, lesson in zip(encoded, taught(reader, [tokens(each) for each in encoded]), strict=True)
+    ]
 
 
 def found_in(reading: Reading) -> tuple[float, float, int, int]:
@@ -122,6 +190,7 @@ def found_in(reading: Reading) -> tuple[float, float, int, int]:
 def figures(rows: Sequence[Row], found: Sequence[tuple[float, float, int, int]]) -> str:
     """A line: how well answered rows are told apart, by either output, and how exact the spans of those are."""
     true = [n for n, row in enumerate(rows) if row["start"] >= 0]
+    plain = [n for n in true if rows[n]["kind"] == "answer"]
     false = [n for n, row in enumerate(rows) if row["start"] < 0]
     told = [
         f"{name} {auroc([score(found[n]) for n in true], [score(found[n]) for n in false]):.3f}"
@@ -130,7 +199,7 @@ def figures(rows: Sequence[Row], found: Sequence[tuple[float, float, int, int]])
     kinds = by_kind([rows[n]["kind"] for n in false], [SCORES["both"](found[n]) for n in false])
     each = [f"{kind} {auroc([SCORES['both'](found[n]) for n in true], kinds[kind]):.3f}" for kind in sorted(kinds)]
     marked = [
-        (rows[n]["passage"][rows[n]["start"] : rows[n]["end"]], rows[n]["passage"][slice(*found[n][2:])]) for n in true
+        (rows[n]["passage"][rows[n]["start"] : rows[n]["end"]], rows[n]["passage"][slice(*found[n][2:])]) for n in plain
     ]
     exact = sum(f1(one, other) == 1.0 for one, other in marked) / len(marked)
     shared = sum(f1(one, other) for one, other in marked) / len(marked)
@@ -175,30 +244,42 @@ def chosen(rows: Sequence[Row], squad2: str) -> tuple[list[Row], list[Row]]:
     return learnt, check
 
 
+def thinned(rows: Sequence[Row], part: float, without: Sequence[str]) -> list[Row]:
+    """The rows of a part of the questions, those of SQuAD 2.0 whole, and none of some kinds."""
+    kept = [row for row in rows if row["file"] == SQUAD2 or row["group"] % 1000 < 1000 * part]
+    return [row for row in kept if row["kind"] not in without]
+
+
 def main() -> None:
     """Train, or go on with it."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("run", type=Path)
     options.add_argument("rows", type=Path)
-    options.add_argument("--minutes", type=float, default=55.0)
-    options.add_argument("--rate", type=float, default=RATE)
+    options.add_argument("--rows", dest="many", type=int, required=True, help="rows to learn from, one again and again")
+    options.add_argument("--network", choices=sorted(RATES), default="marco")
+    options.add_argument("--layers", type=int, default=LAYERS)
     options.add_argument("--frozen", type=int, default=FROZEN)
+    options.add_argument("--rate", type=float)
+    options.add_argument("--device", default="cpu")
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--start", type=Path, help="weights of an earlier run to start from")
+    options.add_argument("--teacher", type=Path, help="weights of an earlier run to learn from")
     options.add_argument("--squad2", default="none", help='"none", "all", or "0/2": see chosen()')
-    options.add_argument("--only", type=float, default=1.0, help="the part of the other files that is used")
+    options.add_argument("--part", type=float, default=1.0, help="the part of the other files' questions that is used")
+    options.add_argument("--without", nargs="*", default=[], help="kinds of rows that are left out")
     given = options.parse_args()
     given.run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(5)
     torch.set_num_threads(given.threads)
     learnt, check = chosen(lines(given.rows), given.squad2)
-    learnt = [row for row in learnt if row["file"] == SQUAD2 or row["group"] % 1000 < 1000 * given.only]
-    run = start(given.frozen, given.rate)
+    run = start(given.network, given.frozen, given.layers, given.rate or RATES[given.network], given.device)
     if given.start:
-        run.network.load_state_dict(torch.load(given.start, weights_only=True))
+        run.network.load_state_dict(torch.load(given.start, weights_only=True, map_location=given.device))
     if (given.run / "checkpoint.pt").exists():
         resume(run, given.run / "checkpoint.pt")
-    train(run, learnt, check, given.run, given.minutes)
+    teacher = loaded(given.teacher).to(given.device) if given.teacher else None
+    learnt = thinned(learnt, given.part, given.without)
+    train(run, learnt, check, given.run, given.many, teacher, BATCHES[given.network])
 
 
 if __name__ == "__main__":

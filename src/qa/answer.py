@@ -42,6 +42,9 @@ ECHO_COST = 3.0
 """To a question that wonders what, a sentence with fewer than NEWS words of its own ("Smith offered more than goats.")
 says nothing; to keywords, or to a question whether, it does."""
 
+READER_DEPTH = 2
+"""Best passages that the reader reads, and that of the best sentence; one or three in "The reader" in BENCHMARKS.md."""
+
 SHORT = -1.0
 """The margin over no answer from which the likeliest few words of the first quote are shown as the short answer; see
 "The reader" in BENCHMARKS.md."""
@@ -128,10 +131,10 @@ def answer(
     near = _near(passages)
     several = aim.several and len({_voice(passage) for passage in near}) > 1
     chosen = _one_each(near, _voice)[:MAX_SOURCES] if several else near[:READ]
-    best_read = read(reader, question, chosen[:1])  # It goes on beside the sentences, so that no core waits.
+    best_read = read(reader, question, chosen[:READER_DEPTH])  # It goes on beside the sentences, so that no core waits.
     ranked = rank(said, aim, chosen, reranker)
     candidates = _one_each(ranked, lambda candidate: _voice(candidate.passage)) if several else _near_best(ranked)
-    first = [candidate.passage for candidate in candidates[:1] if candidate.passage not in chosen[:1]]
+    first = [candidate.passage for candidate in candidates[:1] if candidate.passage not in chosen[:READER_DEPTH]]
     evidence = Evidence(dict([*best_read, *read(reader, question, first)]))
     logits = [candidate.logit for candidate in ranked]
     sure = calibration.confidence(signs(question, chosen, logits, searched, evidence.answers)) if ranked else 0.0

@@ -17,6 +17,9 @@ from qa.types import Passage, QAError
 MOST_MISSING = 2
 """Missing names and numbers that are counted; of more, the count says nothing more."""
 
+MOST_READ = 2.0
+"""The reader's logit above which it says no more: it cannot make up for passages that are about something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signs:
@@ -57,7 +60,7 @@ class Calibration:
             + self.cosine * signs.cosine
             + self.missing * min(signs.missing, MOST_MISSING)
             + self.size * signs.size
-            + self.read * signs.read
+            + self.read * min(signs.read, MOST_READ)
         )
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
 
@@ -68,7 +71,7 @@ class Calibration:
 
 
 CALIBRATION = Calibration(
-    offset=-1.472, passage=0.27, sentence=0.135, cosine=2.7, missing=-0.81, size=-0.189, read=0.27
+    offset=-1.472, passage=0.27, sentence=0.135, cosine=2.7, missing=-0.81, size=-0.189, read=0.54
 )
 """For the packaged models; see "Refusal" in BENCHMARKS.md for how it was found and how reliable it is."""
 
