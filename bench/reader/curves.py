@@ -1,33 +1,35 @@
 """What the reader would be with less: of the questions, of its layers, of its training, of one kind of row.
 
-    python -m bench.reader.curves FOLDER ROWS.jsonl [--device cuda --at-once 6]
+    python -m bench.reader.curves FOLDER ROWS.jsonl [--device cuda --at-once 6] [--only whole without-denied …] […]
 
-trains a small reader for each, without a teacher and without SQuAD 2.0, and prints a table: how well answered rows are
-told from the others on articles that were held out, kind by kind, and how exact the few words are.
+trains a reader for each, without a teacher and without SQuAD 2.0, with whatever other options `bench.reader.train` has,
+and prints a table: how well answered rows are told from the others on articles that were held out, kind by kind, and
+how exact the few words are.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from .recipe import Stage, last, run
 
 LONG = 48_000
-"""Rows that each learns from."""
+"""Rows that each learns from, unless --rows says otherwise."""
 KINDS = ("absent", "other", "question", "passage", "denied", "opposite", "roles", "kept")
+PARTS, LAYERS, LENGTHS = ("0.06", "0.125", "0.25", "0.5"), ("4", "6", "9"), (12_000, 24_000, 96_000, 192_000)
 
 
 def variants() -> list[Stage]:
     """What differs in each."""
-    many = ("--rows", str(LONG))
     return [
-        Stage("whole", many),
-        *(Stage(f"part-{part}", ("--part", part, *many)) for part in ("0.06", "0.125", "0.25", "0.5")),
-        *(Stage(f"rows-{rows}", ("--rows", str(rows))) for rows in (LONG // 4, LONG * 4)),
-        *(Stage(f"layers-{layers}", ("--layers", layers, *many)) for layers in ("4", "6", "9")),
-        Stage("none-frozen", ("--frozen", "0", *many)),
-        *(Stage(f"without-{kind}", ("--without", kind, *many)) for kind in KINDS),
+        Stage("whole", ()),
+        *(Stage(f"part-{part}", ("--part", part)) for part in PARTS),
+        *(Stage(f"rows-{rows}", ("--rows", str(rows))) for rows in LENGTHS),
+        *(Stage(f"layers-{layers}", ("--layers", layers)) for layers in LAYERS),
+        Stage("none-frozen", ("--frozen", "0")),
+        *(Stage(f"without-{kind}", ("--without", kind)) for kind in KINDS),
     ]
 
 
@@ -38,10 +40,13 @@ def main() -> None:
     options.add_argument("rows", type=Path)
     options.add_argument("--device", default="cpu")
     options.add_argument("--at-once", type=int, default=1)
-    given = options.parse_args()
+    options.add_argument("--only", nargs="+", default=[stage.name for stage in variants()])
+    given, others = options.parse_known_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    run(given.folder, given.rows, variants(), given.device, given.at_once)
-    for stage in variants():
+    common = ("--rows", str(LONG), *others)
+    made = [replace(stage, options=(*common, *stage.options)) for stage in variants() if stage.name in given.only]
+    run(given.folder, given.rows, made, given.device, given.at_once)
+    for stage in made:
         print(f"{stage.name:16} {last(given.folder / f'{stage.name}.log')}")
 
 

@@ -260,6 +260,7 @@ def main() -> None:
     options.add_argument("--layers", type=int, default=LAYERS)
     options.add_argument("--frozen", type=int, default=FROZEN)
     options.add_argument("--rate", type=float)
+    options.add_argument("--batch", type=int, help="rows a step")
     options.add_argument("--device", default="cpu")
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--start", type=Path, help="weights of an earlier run to start from")
@@ -279,7 +280,7 @@ def main() -> None:
         resume(run, given.run / "checkpoint.pt")
     teacher = loaded(given.teacher).to(given.device) if given.teacher else None
     learnt = thinned(learnt, given.part, given.without)
-    train(run, learnt, check, given.run, given.many, teacher, BATCHES[given.network])
+    train(run, learnt, check, given.run, given.many, teacher, given.batch or BATCHES[given.network])
 
 
 if __name__ == "__main__":
