@@ -15,7 +15,7 @@ from qa.types import ChunkKey, Passage, Reader, Reading, Span, title_context
 LONGEST = 30
 """Tokens of a short answer, at most."""
 
-NEUTRAL = -0.5
+NEUTRAL = -0.25
 """The logit of a reader that takes no question for answered, and none for unanswered, that the other signs do not."""
 
 LIMIT = 12.0
