@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from qa import QAError
 from qa.confidence import (
     CALIBRATION,
+    MOST_READ,
     Calibration,
     Signs,
     missing,
@@ -43,11 +44,14 @@ def test_confidence_is_a_probability_that_rises_with_every_good_sign(
         replace(base, cosine=0.4 + more),
         replace(base, missing=0),
         replace(base, size=2.0),
+        replace(base, read=base.read + more),
     )
     worse = (replace(base, missing=2), replace(base, size=5.0))
     assert all(CALIBRATION.confidence(signs) >= sure for signs in better)
     assert all(CALIBRATION.confidence(signs) <= sure for signs in worse)
     assert CALIBRATION.confidence(replace(base, missing=7)) == CALIBRATION.confidence(replace(base, missing=2))
+    most = CALIBRATION.confidence(replace(base, read=MOST_READ))
+    assert CALIBRATION.confidence(replace(base, read=MOST_READ + more)) == most
 
 
 def test_the_log_odds_are_the_weighted_signs() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import Assistant
+from qa.answer import READER_DEPTH
 from qa.reading import LONGEST, NEUTRAL, Evidence, best, read
 from qa.types import Reading, Span
 from tests.conftest import CORPUS, ROOT, Library
@@ -112,6 +113,24 @@ def test_the_title_before_a_later_passage_is_no_part_of_what_stands_there_in_the
     found = evidence.within(late, Span(late.start - 30, late.end))
     assert found
     assert late.start <= found.span.start < found.span.end <= late.end
+
+
+def test_the_two_best_passages_are_read_and_no_more(library: Library) -> None:
+    for number, words in enumerate(("goats and hens", "goats and", "goats"), 1):
+        library.write(f"{number}.md", f"The {words} were sold in spring {number}.\n")
+    library.build()
+    assistant = library.assistant
+    seen: list[str] = []
+
+    class Watching(Marking):
+        def read(self, question: str, texts: Sequence[str]) -> Iterator[Reading]:
+            seen.extend(texts)
+            return super().read(question, texts)
+
+    watched = Assistant(library.store, library.embedder, assistant._reranker, reader=Watching("hens"))
+    watched.ask("goats and hens?")
+    assert seen == [passage.chunk.context for passage in assistant.retrieve("goats and hens?")[:READER_DEPTH]]
+    assert len(seen) == READER_DEPTH == 2
 
 
 def test_what_is_refused_has_no_short_answer(library: Library) -> None:

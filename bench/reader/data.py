@@ -259,7 +259,7 @@ def _kept(row: Row, article: Sequence[Paragraph], rng: random.Random) -> Row | N
     """The passage with a number or a name changed that is neither in the question nor in the answer."""
     places = [(m.start(), m.end(), near_number(m.group(), rng)) for m in NUMBER.finditer(row.passage)]
     elsewhere = [name for each in rng.sample(list(article), min(4, len(article))) for name in names(each.text)]
-    for name in set(names(row.passage)):
+    for name in sorted(set(names(row.passage))):
         start = row.passage.find(name)
         alike = [o for o in elsewhere if len(o.split()) == len(name.split()) and not _related(o, name)]
         if start >= 0 and alike:
