@@ -27,7 +27,7 @@ import numpy as np
 
 import qa
 from bench.judge.figures import Row, auroc, lines
-from qa.confidence import CALIBRATION, Signs
+from qa.confidence import CALIBRATION, MOST_READ, Signs
 
 from .squad import FOLDER, paragraphs
 
@@ -37,6 +37,7 @@ GONE = 3
 FAR = 300
 STRENGTH = 1.0
 """How strongly large weights are avoided, as C of the regression."""
+NAMES = ("passage", "sentence", "cosine", "missing", "read", "doubt")
 Asked = tuple[str, str, Signs]
 
 
@@ -98,8 +99,10 @@ def asked(store: Path, listed: Sequence[tuple[str, str]], kept: Path) -> list[As
 
 
 def table(signs: Sequence[Signs]) -> np.ndarray[Any, Any]:
-    """A row of numbers each; `size` is the same for all and left out."""
-    return np.array([[s.passage, s.sentence, s.cosine, min(s.missing, 2), s.read] for s in signs])
+    """A row of numbers each, as NAMES says; `size` is the same for all and left out."""
+    return np.array(
+        [[s.passage, s.sentence, s.cosine, min(s.missing, 2), min(s.read, MOST_READ), s.doubt] for s in signs]
+    )
 
 
 def main() -> None:
@@ -125,9 +128,12 @@ def main() -> None:
     values, labels = table([signs for _, _, signs in found]), kinds == "there"
     model = LogisticRegression(C=STRENGTH, max_iter=1000)
     model.fit(values, labels, sample_weight=weight)
-    print(dict(zip(("passage", "sentence", "cosine", "missing", "read"), model.coef_[0].round(3), strict=True)))
+    print(
+        dict(zip(("passage", "sentence", "cosine", "missing", "read", "doubt"), model.coef_[0].round(3), strict=True))
+    )
     print("offset", model.intercept_.round(3))
-    fresh = cross_val_predict(model, values, labels, cv=5, method="decision_function", params={"sample_weight": weight})
+    by = {"cv": 5, "method": "decision_function", "params": {"sample_weight": weight}}
+    fresh = cross_val_predict(model, values, labels, **by)
     now = np.array([CALIBRATION.confidence(signs) for _, _, signs in found])
     for name, score, line in (("fitted", fresh, 0.0), ("as it is", now, 0.5)):
         each = [f"{kind} {auroc(score[labels], score[kinds == kind]):.3f}" for kind in count if kind != "there"]

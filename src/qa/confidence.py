@@ -10,15 +10,24 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from qa.names import OPENERS, STEM, fold, initials, names, stem
-from qa.reading import NEUTRAL
+from qa.conversation import EMPTY
+from qa.names import OPENERS, STEM, fold, initials, names, stem, words
 from qa.types import Passage, QAError
 
 MOST_MISSING = 2
 """Missing names and numbers that are counted; of more, the count says nothing more."""
 
-MOST_READ = 2.0
+MOST_READ = 1.0
 """The reader's logit above which it says no more: it cannot make up for passages that are about something else."""
+
+NEUTRAL = -0.5
+"""What stands for the reader's logit where nothing was read: other signs then decide as they would without a reader."""
+
+EXPECTED = 0.5
+FAMILIAR = (0.5, 0.8)
+"""Of a passage that has the question's words, and answers, the reader nearly always says at least EXPECTED. So such a
+passage is doubted by how much less it says: from the first share of the words on, and wholly from the second. Where
+people ask in other words, a reader that sees no answer is often wrong. See "The reader" in BENCHMARKS.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,8 @@ class Signs:
     """The decimal logarithm of the passages that were searched: the more there are, the better fits by chance."""
     read: float = NEUTRAL
     """The reader's logit that one of the passages answers."""
+    doubt: float = 0.0
+    """How far that logit stays under what is EXPECTED where the passage has the question's words; at most 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,7 @@ class Calibration:
     missing: float
     size: float
     read: float = 0.0
+    doubt: float = 0.0
 
     def confidence(self, signs: Signs) -> float:
         """The probability that a question with these signs is answered."""
@@ -61,6 +73,7 @@ class Calibration:
             + self.missing * min(signs.missing, MOST_MISSING)
             + self.size * signs.size
             + self.read * min(signs.read, MOST_READ)
+            + self.doubt * signs.doubt
         )
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
 
@@ -71,7 +84,7 @@ class Calibration:
 
 
 CALIBRATION = Calibration(
-    offset=-1.472, passage=0.27, sentence=0.135, cosine=2.7, missing=-0.81, size=-0.189, read=0.54
+    offset=-1.472, passage=0.27, sentence=0.135, cosine=2.7, missing=-0.81, size=-0.189, read=0.27, doubt=0.81
 )
 """For the packaged models; see "Refusal" in BENCHMARKS.md for how it was found and how reliable it is."""
 
@@ -100,20 +113,39 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
 
 
 def signs(
-    question: str, passages: Sequence[Passage], sentences: Sequence[float], searched: int, read: float = NEUTRAL
+    question: str,
+    passages: Sequence[Passage],
+    sentences: Sequence[float],
+    searched: int,
+    read: float | None = None,
 ) -> Signs:
     """The signs of a question whose passages, out of `searched`, and sentences (their logits) were judged; there is at
-    least one of each. `read` is what the reader says.
+    least one of each. `read` is what the reader says, if there is one.
     """
     best = max(passages, key=lambda passage: passage.ranks.logit)
+    text = f"{best.chunk.context}\n{_in_words(best.date)}"
     return Signs(
         passage=best.ranks.logit,
         sentence=max(sentences),
         cosine=best.ranks.cosine,
-        missing=missing(question, f"{best.chunk.context}\n{_in_words(best.date)}"),
+        missing=missing(question, text),
         size=math.log10(max(1, searched)),
-        read=read,
+        read=NEUTRAL if read is None else read,
+        doubt=0.0 if read is None else doubt(read, familiar(question, text)),
     )
+
+
+def doubt(read: float, share: float) -> float:
+    """How far the reader's logit stays under what is EXPECTED, as far as the passage has this share of the words."""
+    least, most = FAMILIAR
+    return min(1.0, max(0.0, (share - least) / (most - least))) * min(0.0, read - EXPECTED)
+
+
+def familiar(question: str, text: str) -> float:
+    """The share of the question's words, without those that say nothing, that a text has in whatever inflection."""
+    asked = [stem(word) for word in words(question) if fold(word) not in EMPTY]
+    have = {stem(word) for word in words(text)}
+    return sum(word in have for word in asked) / max(1, len(asked))
 
 
 def _in_words(date: str) -> str:

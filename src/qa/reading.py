@@ -15,9 +15,6 @@ from qa.types import ChunkKey, Passage, Reader, Reading, Span, title_context
 LONGEST = 30
 """Tokens of a short answer, at most."""
 
-NEUTRAL = -0.25
-"""The logit of a reader that takes no question for answered, and none for unanswered, that the other signs do not."""
-
 LIMIT = 12.0
 """A logit beyond it says no more."""
 
@@ -37,10 +34,10 @@ class Evidence:
     readings: Mapping[ChunkKey, Reading]
 
     @property
-    def answers(self) -> float:
-        """The logit that one of the passages answers, within limits; NEUTRAL where none was read."""
-        most = max((reading.answers for reading in self.readings.values()), default=NEUTRAL)
-        return max(-LIMIT, min(LIMIT, most))
+    def answers(self) -> float | None:
+        """The logit that one of the passages answers, within limits; None where none was read."""
+        most = max((reading.answers for reading in self.readings.values()), default=None)
+        return None if most is None else max(-LIMIT, min(LIMIT, most))
 
     def within(self, passage: Passage, span: Span) -> Found | None:
         """The likeliest answer in a span of the passage's document; None where nothing there was read."""
