@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from qa import QAError
 from qa.confidence import (
     CALIBRATION,
+    EXPECTED,
     MOST_READ,
     Calibration,
     Signs,
+    doubt,
+    familiar,
     missing,
     read_calibration,
     signs,
@@ -59,6 +62,20 @@ def test_the_log_odds_are_the_weighted_signs() -> None:
     assert even.confidence(Signs(passage=2.0, sentence=4.0, cosine=0.5, missing=1, size=2.0)) == 0.5
     steeper = even.rescaled(2.0, 1.0)
     assert steeper == Calibration(offset=-1.0, passage=1.0, sentence=0.5, cosine=4.0, missing=-2.0, size=-1.0)
+
+
+def test_a_reader_is_doubted_only_where_the_passage_has_the_words_of_the_question() -> None:
+    asked = "How many goats did the farm of the north sell?"
+    whole, half = "The farm of the north did sell goats.", "The farm is old, and it has goats."
+    assert familiar(asked, whole) == 1.0
+    assert familiar(asked, half) == 0.5
+    assert familiar("Who is it?", whole) == 0.0
+    assert doubt(-1.5, 1.0) == -2.0
+    assert doubt(-1.5, 0.65) == pytest.approx(-1.0)
+    assert doubt(-1.5, 0.5) == doubt(EXPECTED, 1.0) == doubt(3.0, 1.0) == 0.0
+    passage = Passage(Chunk("a.txt", 0, Span(0, 37), whole, "body", "", ""), 0.0, Ranks(1, 1, 1, 0.5, 5.0))
+    assert signs(asked, [passage], [4.0], 10).doubt == 0.0, "nothing was read"
+    assert signs(asked, [passage], [4.0], 10, read=-1.5).doubt == -2.0
 
 
 @pytest.mark.parametrize(
