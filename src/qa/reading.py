@@ -15,6 +15,10 @@ from qa.types import ChunkKey, Passage, Reader, Reading, Span, title_context
 LONGEST = 30
 """Tokens of a short answer, at most."""
 
+WIDER = 0.5
+"""Around the likeliest words the widest span is taken whose logit is at most so much less: "Russian helicopters" where
+"Russian" is hardly likelier. See "The reader" in BENCHMARKS.md."""
+
 LIMIT = 12.0
 """A logit beyond it says no more."""
 
@@ -59,7 +63,9 @@ def read(reader: Reader | None, question: str, passages: Sequence[Passage]) -> I
 
 
 def best(reading: Reading, within: Span | None = None) -> Found | None:
-    """The likeliest answer in a part of the text that was read; None where no token lies in it."""
+    """The likeliest answer in a part of the text that was read, with what is about as likely around it; None where no
+    token lies in it.
+    """
     part = within or Span(0, max((token.end for token in reading.tokens), default=0))
     inside = [n for n, token in enumerate(reading.tokens) if part.start <= token.start and token.end <= part.end]
     if not inside:
@@ -69,5 +75,8 @@ def best(reading: Reading, within: Span | None = None) -> Found | None:
     length = np.arange(many)[None, :] - np.arange(many)[:, None]
     total = np.where((length >= 0) & (length < LONGEST), total, -np.inf)
     begin, end = divmod(int(total.argmax()), many)
-    span = Span(reading.tokens[first + begin].start, reading.tokens[first + end].end)
-    return Found(span, float(total[begin, end]) - reading.none)
+    most = float(total[begin, end])
+    around = np.where(total[: begin + 1, end:] >= most - WIDER, length[: begin + 1, end:], -1)
+    earlier, later = divmod(int(around.argmax()), many - end)
+    span = Span(reading.tokens[first + earlier].start, reading.tokens[first + end + later].end)
+    return Found(span, most - reading.none)
