@@ -9,6 +9,7 @@ prints how far the float32 logits are from those of the packaged file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,16 +100,20 @@ def _dequantised(held: dict[str, np.ndarray[Any, Any]], name: str) -> torch.Tens
 
 def logits(network: Any, encodings: list[Any]) -> torch.Tensor:
     """One logit an encoded pair, padded to the longest."""
-    longest = max(len(encoding.ids) for encoding in encodings)
-
-    def padded(field: str) -> torch.Tensor:
-        return torch.tensor([row + [0] * (longest - len(row)) for row in (getattr(e, field) for e in encodings)])
-
-    answer = network(
-        input_ids=padded("ids"), attention_mask=padded("attention_mask"), token_type_ids=padded("type_ids")
+    ids, mask, types = (
+        filled([getattr(each, field) for each in encodings]) for field in ("ids", "attention_mask", "type_ids")
     )
+    answer = network(input_ids=ids, attention_mask=mask, token_type_ids=types)
     scores: torch.Tensor = answer.logits[:, 0]
     return scores
+
+
+def filled(rows: Sequence[Sequence[int] | np.ndarray[Any, Any]]) -> torch.Tensor:
+    """Rows of different length as one tensor, with zeros behind the shorter ones."""
+    made = np.zeros((len(rows), max(map(len, rows))), np.int64)
+    for place, row in zip(made, rows, strict=True):
+        place[: len(row)] = row
+    return torch.from_numpy(made)
 
 
 def main() -> None:

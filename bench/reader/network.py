@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.judge.network import empty_network, start_folder
+from bench.judge.network import empty_network, filled, start_folder
 from bench.judge.train import prepared_network
 from qa.models import pair_tokenizer
 
@@ -125,20 +125,18 @@ def tokens(encoding: Any) -> Tokens:
     return Tokens(np.array(encoding.ids), types, inside)
 
 
-def filled(rows: Sequence[np.ndarray[Any, Any]], device: torch.device) -> torch.Tensor:
-    """Rows of different length as one tensor, with zeros behind the shorter ones."""
-    made = np.zeros((len(rows), max(map(len, rows))), np.int64)
-    for place, row in zip(made, rows, strict=True):
-        place[: len(row)] = row
-    return torch.from_numpy(made).to(device, non_blocking=True)
-
-
 def outputs(reader: Reader | Teacher, read: Sequence[Tokens]) -> Outputs:
     """Both outputs, with NEVER for every token that is neither of the passage nor the first."""
     device = next(reader.parameters()).device
-    ids, types = filled([each.ids for each in read], device), filled([each.types for each in read], device)
-    mask = filled([np.ones(len(each.ids), np.int64) for each in read], device)
-    inside = filled([each.inside for each in read], device).bool()
+    ids, types, mask, inside = (
+        filled(rows).to(device, non_blocking=True)
+        for rows in (
+            [each.ids for each in read],
+            [each.types for each in read],
+            [np.ones_like(each.ids) for each in read],
+            [each.inside for each in read],
+        )
+    )
     with torch.autocast(device.type, dtype=torch.bfloat16):
         spans, answers = reader(ids, mask, types)
-    return spans.float().masked_fill(~inside[:, :, None], NEVER), answers.float()
+    return spans.float().masked_fill(inside[:, :, None] == 0, NEVER), answers.float()

@@ -61,6 +61,8 @@ def run(folder: Path, rows: Path, made: Sequence[Stage], device: str, at_once: i
     while waiting or running:
         for name in [name for name, process in running.items() if process.poll() is not None]:
             if code := running.pop(name).returncode:
+                for process in running.values():
+                    process.terminate()  # They go on from their checkpoints.
                 raise SystemExit(f"{name} ended with {code}; see {folder / name}.log.")
             print(f"{time.strftime('%H:%M:%S')} {name}: {last(folder / f'{name}.log')}", flush=True)
         for stage in list(waiting):

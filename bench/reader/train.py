@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, log_softmax, pad, softmax
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div, log_softmax, pad, softmax
 
 from bench.judge.figures import Row, auroc, by_kind, lines
 from bench.judge.train import (
@@ -103,15 +103,10 @@ def _distance(said: Outputs, lessons: Sequence[Lesson]) -> torch.Tensor:
     many = spans.shape[1]
     held = [pad(each.spans, (0, 0, 0, many - len(each.spans)), value=NEVER) for each in lessons]
     theirs = softmax(torch.stack(held).to(spans.device) / TEMPERATURE, dim=1)
-    ends = cross_entropy_of(spans / TEMPERATURE, theirs) * TEMPERATURE**2 / 2
+    mine = log_softmax(spans / TEMPERATURE, dim=1)
+    ends = kl_div(mine, theirs, reduction="batchmean") * TEMPERATURE**2 / 2
     told = torch.tensor([each.answers for each in lessons], device=spans.device).sigmoid()
     return ends + ANSWERABLE * binary_cross_entropy_with_logits(answers, told)
-
-
-def cross_entropy_of(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """Cross entropy of both ends, shape (rows, tokens, 2), less that of the shares with themselves."""
-    least = (shares * shares.clamp_min(1e-9).log()).sum(dim=1)
-    return (least - (shares * log_softmax(logits, dim=1)).sum(dim=1)).sum(dim=1).mean()
 
 
 def train(

@@ -131,11 +131,12 @@ def answer(
     near = _near(passages)
     several = aim.several and len({_voice(passage) for passage in near}) > 1
     chosen = _one_each(near, _voice)[:MAX_SOURCES] if several else near[:READ]
-    best_read = read(reader, question, chosen[:READER_DEPTH])  # It goes on beside the sentences, so that no core waits.
+    deepest = chosen[:READER_DEPTH]
+    begun = read(reader, question, deepest)  # It goes on beside the sentences, so that no core waits.
     ranked = rank(said, aim, chosen, reranker)
     candidates = _one_each(ranked, lambda candidate: _voice(candidate.passage)) if several else _near_best(ranked)
-    first = [candidate.passage for candidate in candidates[:1] if candidate.passage not in chosen[:READER_DEPTH]]
-    evidence = Evidence(dict([*best_read, *read(reader, question, first)]))
+    first = [candidate.passage for candidate in candidates[:1] if candidate.passage not in deepest]
+    evidence = Evidence(dict([*begun, *read(reader, question, first)]))
     logits = [candidate.logit for candidate in ranked]
     sure = calibration.confidence(signs(question, chosen, logits, searched, evidence.answers)) if ranked else 0.0
     if aim.open and any(speaks_of(said, passage.text) for passage in chosen):
