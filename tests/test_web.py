@@ -461,6 +461,7 @@ class TestHistory:
                 page.goto(address)
                 ready(page)
                 ask(page, question)
+            one.wait_for_function("verbatim.all().length === 2")  # It is kept once the answer is there.
             assert len(kept(one)) == 2, "two windows do not overwrite each other's"
         with served(copy, QA_PORT=port):
             one.reload()
@@ -473,6 +474,7 @@ class TestHistory:
             assert one.is_visible("#question"), "it is opened where it is asked on"
             ask(one, "What did she say about sovereignty?")
             assert "sovereignty of Mexico" in one.inner_text("#chat .answer >> nth=1")
+            one.wait_for_function("verbatim.all().some((each) => each.turns.length === 2)")
             assert sorted(len(each["turns"]) for each in kept(one)) == [1, 2]
         opened.close()
 
@@ -578,6 +580,7 @@ class TestForEverybody:
 
     def test_a_reload_is_usable_in_two_seconds(self, page: Any) -> None:
         ask(page, SEIZED)
+        page.wait_for_function("verbatim.all().length === 1")
         times = []
         for _ in range(3):
             page.reload()

@@ -25,6 +25,7 @@ def variants() -> list[Stage]:
     """What differs in each."""
     return [
         Stage("whole", ()),
+        Stage("again", ("--seed", "12")),
         *(Stage(f"part-{part}", ("--part", part)) for part in PARTS),
         *(Stage(f"rows-{rows}", ("--rows", str(rows))) for rows in LENGTHS),
         *(Stage(f"layers-{layers}", ("--layers", layers)) for layers in LAYERS),

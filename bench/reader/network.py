@@ -63,9 +63,9 @@ class Teacher(torch.nn.Module):
         return self.span(seen), self.classifier(torch.tanh(self.pooler(seen[:, 0])))[:, 0]
 
 
-def starting_reader(frozen: int, layers: int) -> Reader:
+def starting_reader(frozen: int, layers: int, dropout: float = DROPOUT) -> Reader:
     """A reader that knows what the reranker knows, with so many of its layers."""
-    network = prepared_network(frozen, DROPOUT)
+    network = prepared_network(frozen, dropout)
     del network.bert.encoder.layer[layers:]
     return Reader(network).train()
 

@@ -42,6 +42,7 @@ from qa.reading import LIMIT, best
 from qa.types import Reading
 
 from .network import (
+    DROPOUT,
     NEVER,
     Outputs,
     Reader,
@@ -77,9 +78,9 @@ class Lesson:
     answers: float
 
 
-def start(network: str, frozen: int, layers: int, rate: float, device: str) -> Run:
+def start(network: str, frozen: int, layers: int, dropout: float, rate: float, device: str) -> Run:
     """A run that has not begun."""
-    reader = (starting_teacher() if network == "mpnet" else starting_reader(frozen, layers)).to(device)
+    reader = (starting_teacher() if network == "mpnet" else starting_reader(frozen, layers, dropout)).to(device)
     return Run(reader, optimizer_of(reader, (*HEADS, "pooler", "span"), rate, rate * HEAD_RATE / RATE))
 
 
@@ -117,11 +118,12 @@ def train(
     many: int,
     teacher: Teacher | Reader | None,
     size: int,
+    seed: int,
 ) -> None:
     """Train on so many rows, the same ones over and over; the rate follows their number."""
     rows, encoded = prepared(rows)
     lessons = taught(teacher, encoded) if teacher else []
-    source = batches(encoded, rows, seed=11, size=size)
+    source = batches(encoded, rows, seed=seed, size=size)
     for _ in range(run.batches):
         next(source)
     print(f"{len(rows)} rows, {len(check)} to check with", flush=True)
@@ -254,10 +256,12 @@ def main() -> None:
     options.add_argument("--network", choices=sorted(RATES), default="marco")
     options.add_argument("--layers", type=int, default=LAYERS)
     options.add_argument("--frozen", type=int, default=FROZEN)
+    options.add_argument("--dropout", type=float, default=DROPOUT, help="of the reader's; 0 where no row is seen twice")
     options.add_argument("--rate", type=float)
     options.add_argument("--batch", type=int, help="rows a step")
     options.add_argument("--device", default="cpu")
     options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--seed", type=int, default=11, help="of the order of the rows")
     options.add_argument("--start", type=Path, help="weights of an earlier run to start from")
     options.add_argument("--teacher", type=Path, help="weights of an earlier run to learn from")
     options.add_argument("--squad2", default="none", help='"none", "all", or "0/2": see chosen()')
@@ -268,14 +272,15 @@ def main() -> None:
     torch.manual_seed(5)
     torch.set_num_threads(given.threads)
     learnt, check = chosen(lines(given.rows), given.squad2)
-    run = start(given.network, given.frozen, given.layers, given.rate or RATES[given.network], given.device)
+    rate = given.rate or RATES[given.network]
+    run = start(given.network, given.frozen, given.layers, given.dropout, rate, given.device)
     if given.start:
         run.network.load_state_dict(torch.load(given.start, weights_only=True, map_location=given.device))
     if (given.run / "checkpoint.pt").exists():
         resume(run, given.run / "checkpoint.pt")
     teacher = loaded(given.teacher).to(given.device) if given.teacher else None
     learnt = thinned(learnt, given.part, given.without)
-    train(run, learnt, check, given.run, given.many, teacher, given.batch or BATCHES[given.network])
+    train(run, learnt, check, given.run, given.many, teacher, given.batch or BATCHES[given.network], given.seed)
 
 
 if __name__ == "__main__":
