@@ -12,12 +12,12 @@ from tests.conftest import ROOT
 ORDER = [
     "types", "settings", "turns", "readers.plain", "readers.jsonl", "readers.html", "readers.pdf", "readers.docx",
     "readers", "readers.child", "readers.isolate", "documents", "segments", "chunks", "quoting", "names", "copies",
-    "models", "generate",
+    "models", "generate", "opposites",
     "store.content", "store.unfinished", "store.check", "store.dense", "store.snapshot", "store.writer", "store.sqlite",
     "store.postgres.schema", "store.postgres.connect", "store.postgres.words", "store.postgres.snapshot",
     "store.postgres.writer", "store.postgres.check", "store.postgres", "store", "ingest",
-    "spanish", "wording", "aims", "conversation", "search", "reading", "confidence", "support", "rewriting", "answer",
-    "prose", "assistant", "evaluate", "backup", "watch",
+    "spanish", "wording", "aims", "conversation", "search", "reading", "confidence", "support", "contrasts",
+    "rewriting", "answer", "prose", "assistant", "evaluate", "backup", "watch",
     "doctor", "library", "builds", "transcript", "suggest", "texts", "markup", "views",
     "guard", "api", "web", "cli", "",
 ]  # fmt: skip

@@ -15,13 +15,15 @@ from typing import Any
 
 from lemminflect import getInflection
 
+from qa import opposites
+
 from . import words
 from .statements import FINITE, Doc, Token, finished, lowered
 
 NAMES = {"PERSON": "person", "ORG": "body", "GPE": "place", "LOC": "place", "NORP": "place", "FAC": "place"}
 ADJUNCTS = {"in", "at", "on", "during", "since", "after", "before", "under", "near", "from", "for", "with", "by"}
 SYMMETRIC = {"be", "meet", "marry", "equal", "resemble", "become", "accompany", "border", "join", "include"}
-OPPOSITE_VERBS, OPPOSITES = words.pairs(words.OPPOSITE_VERBS), words.pairs(words.OPPOSITES)
+OPPOSITE_VERBS, OPPOSITES = words.pairs(opposites.OPPOSITE_VERBS), words.pairs(opposites.OPPOSITES)
 SAME_VERBS, SAME = words.pairs(words.SAME_VERBS), words.pairs(words.SAME)
 
 
@@ -64,7 +66,7 @@ def _numbers(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.R
 
 def _series(statement: Doc, evidence: Doc, around: Sequence[Doc], rng: random.Random) -> Iterator[Change]:
     """Another month, day of the week, rank or order of magnitude."""
-    for series in words.SERIES:
+    for series in opposites.SERIES:
         here = [word for word in series if _has(evidence.text, word)]
         mine = [word for word in here if _has(statement.text, word)]
         if mine:

@@ -32,10 +32,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.judge import words as known
 from bench.judge.statements import WH
 from bench.judge.words import NUMBER, exchanged, near_number
 from qa.names import names, stem, words
+from qa.opposites import SERIES
 
 from . import turned
 from .squad import FOLDER, Asked, Paragraph, chosen, paragraphs
@@ -203,7 +203,7 @@ def _other_numbers(row: Row, outside: str, rng: random.Random) -> Iterator[tuple
     for number in sorted({m.group() for m in NUMBER.finditer(row.question)}):
         if number.lower() != "one" and _stands(outside, number) and (other := near_number(number, rng)):
             yield number, other
-    for series in known.SERIES:
+    for series in SERIES:
         for word in series:
             if _stands(row.question, word) and _stands(outside, word):
                 yield word, rng.choice([each for each in series if each != word])

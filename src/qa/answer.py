@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from qa.aims import Aim, names_anew, numbers, offers
 from qa.chunks import sentences
-from qa.confidence import Calibration, signs, speaks_of
+from qa.confidence import Calibration, known_of, signs, speaks_of
+from qa.contrasts import contradicted
 from qa.conversation import EMPTY
 from qa.names import fold, stem, words
 from qa.reading import Evidence, read
@@ -70,6 +71,10 @@ SAME = 0.8
 ANSWERED = 0.5
 """The confidence from which a question counts as answered."""
 
+CONTRADICTED = 0.3
+"""The confidence when the first quote says otherwise than the question has it: one wrong fact outweighs all that is
+right."""
+
 ON_TOPIC = 0.6
 """The least confidence when it is asked what somebody says about a topic, and a passage has all its words: such a
 question has no one answer that the reranker could find."""
@@ -119,6 +124,7 @@ def answer(
     passages: Sequence[Passage],
     reranker: Reranker,
     reader: Reader | None,
+    judge: Callable[[], Reranker] | None,
     calibration: Calibration,
     searched: int,
     around: Around,
@@ -126,7 +132,7 @@ def answer(
     """The answer that passages, found for a standalone question and best first, give to what was `said`.
 
     Its sentences must answer what was said: what the standalone question carries along would else answer itself.
-    `searched` is how many passages those were found among.
+    `searched` is how many passages those were found among; the judge is loaded where one is needed.
     """
     near = _near(passages)
     several = aim.several and len({_voice(passage) for passage in near}) > 1
@@ -145,9 +151,12 @@ def answer(
     by_date = aim.over_time and all(quote.date for quote in quotes)
     if by_date:
         quotes.sort(key=lambda quote: (quote.date, quote.source, quote.start))
+    exact = bool(quotes) and not aim.open and not several
+    known = known_of(candidates[0].passage) if exact else ""
+    if judge and exact and sure >= ANSWERED and contradicted(said, quotes[0].text, known, judge):
+        sure = CONTRADICTED
     answered = sure >= ANSWERED
     text = " ".join(_cited(quote, number, by_date) for number, quote in enumerate(quotes, 1))
-    said_at_once = answered and bool(quotes) and not aim.open and not several
     return Answer(
         question,
         text if answered else REFUSAL,
@@ -156,7 +165,7 @@ def answer(
         tuple(quotes),
         tuple(passages),
         by_date,
-        short=_short(candidates[0].passage, quotes[0], evidence) if said_at_once else None,
+        short=_short(candidates[0].passage, quotes[0], evidence) if answered and exact else None,
     )
 
 

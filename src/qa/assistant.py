@@ -73,6 +73,7 @@ class Assistant:
         calibration: Calibration = CALIBRATION,
         model: LanguageModel | None = None,
         reader: Reader | None = None,
+        judge: Callable[[], Reranker] | None = None,
     ) -> None:
         self.calibration = calibration
         self._model = model
@@ -81,6 +82,7 @@ class Assistant:
         self._embedder = embedder
         self._reranker = reranker
         self._reader = reader
+        self._judge = judge
 
     @property
     def model(self) -> LanguageModel | None:
@@ -108,7 +110,7 @@ class Assistant:
                 raise _other_embedder(snapshot, name)
         embedder = models.load_embedder(settings)
         reranker, reader = models.load_reranker(settings, embedder), models.load_reader(settings)
-        return cls(where, embedder, reranker, calibration, language_model(settings), reader)
+        return cls(where, embedder, reranker, calibration, language_model(settings), reader, models.load_judge)
 
     def retrieve(
         self, question: str, k: int = 10, include_comments: bool = False, filters: Filters = NO_FILTERS
@@ -185,6 +187,7 @@ class Assistant:
             passages,
             self._reranker,
             self._reader,
+            self._judge,
             self.calibration,
             searched,
             lambda passage: _around(snapshot, passage),

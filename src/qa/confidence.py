@@ -123,7 +123,7 @@ def signs(
     least one of each. `read` is what the reader says, if there is one.
     """
     best = max(passages, key=lambda passage: passage.ranks.logit)
-    text = f"{best.chunk.context}\n{_in_words(best.date)}"
+    text = known_of(best)
     return Signs(
         passage=best.ranks.logit,
         sentence=max(sentences),
@@ -146,6 +146,11 @@ def familiar(question: str, text: str) -> float:
     asked = [stem(word) for word in words(question) if fold(word) not in EMPTY]
     have = {stem(word) for word in words(text)}
     return sum(word in have for word in asked) / max(1, len(asked))
+
+
+def known_of(passage: Passage) -> str:
+    """What names and numbers are looked for in: a passage behind the title of its article, and its date in words."""
+    return f"{passage.chunk.context}\n{_in_words(passage.date)}"
 
 
 def _in_words(date: str) -> str:

@@ -37,16 +37,19 @@ def struck(statement: str, cited: Sequence[str], judge: Reranker) -> Struck:
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
-_FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
-_YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
+FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
+"""A number in digits."""
+YEAR = re.compile(r"1[5-9]\d\d|20\d\d")
+"""What is a year, most likely."""
 
 
 def numbers(text: str) -> set[str]:
     """The numbers of a text as figures, those in words too."""
-    return {figure.replace(",", "") for figure in _FIGURE.findall(_in_figures(text))}
+    return {figure.replace(",", "") for figure in FIGURE.findall(in_figures(text))}
 
 
-def _in_figures(text: str) -> str:
+def in_figures(text: str) -> str:
+    """The text with its numbers in words as figures."""
     return str(alpha2digit(alpha2digit(text, "en"), "es"))
 
 
@@ -62,9 +65,9 @@ def _counts_otherwise(statement: str, evidence: str) -> bool:
 
 def _counted(text: str) -> Iterator[tuple[str, list[str]]]:
     """Every number with the beginnings of the next words that say something; a year counts nothing."""
-    figures = _in_figures(text)
-    for found in _FIGURE.finditer(figures):
-        if not _YEAR.fullmatch(found.group()):
+    figures = in_figures(text)
+    for found in FIGURE.finditer(figures):
+        if not YEAR.fullmatch(found.group()):
             behind = [stem(word) for word in _behind(figures, found.end()) if not word[0].isdigit()]
             yield found.group().replace(",", ""), behind[:COUNTED]
 
