@@ -61,6 +61,11 @@ def test_index_ask_change_ask_delete_ask(folder: Path) -> None:
     quoted = "“The ferry Esperanza carried forty goats to Cozumel.” [1]"
     assert asked.stdout.splitlines()[:3] == ["forty [1]", "", quoted]
     assert "[1] The ferry\n    ferry.txt, characters 11-62" in asked.stdout
+    wrong = qa("ask", "Did the ferry Esperanza carry fifty goats to Cozumel?", folder=folder)
+    said = (
+        "The articles do not answer this. The closest sentence says otherwise than the question. The closest passages:"
+    )
+    assert " ".join(wrong.stdout.split()).startswith(f"{said} {quoted}")
     (folder / "corpus" / "ferry.txt").unlink()
     assert "1 removed" in qa("index", folder=folder).stdout
     gone = qa("ask", "How many goats did the Esperanza carry?", folder=folder)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import Assistant, models
-from qa.answer import CONTRADICTED, REFUSAL
+from qa.answer import CONTRADICTED, OTHERWISE, REFUSAL
 from qa.contrasts import MOST, Contrast, contradicted, contrasts
 from qa.types import Reranker
 from tests.conftest import Library, WordReranker
@@ -131,4 +131,5 @@ def test_what_the_quote_says_otherwise_is_refused(library: Library, judge: Reran
     assert strict.ask(right) == lax.ask(right)
     answer = strict.ask(wrong)
     assert (answer.answered, answer.confidence, answer.text) == (False, CONTRADICTED, REFUSAL)
+    assert (answer.note, answer.short) == (OTHERWISE, None)
     assert [quote.text for quote in answer.quotes] == [REJECTED], "what comes closest is shown"

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import Assistant, segments
+from qa.answer import OTHERWISE
 from qa.builds import BuildState
 from qa.ingest import Plan
 from qa.library import Item
@@ -277,6 +278,8 @@ def test_a_refusal_does_not_look_like_an_answer(words: Words) -> None:
     assert refused.startswith(start)
     assert 'class="answer"' not in refused
     assert "<details>" not in answer_html(turn(answered=False), words), "there is nothing to open"
+    otherwise = answer_html(turn(FERRY, answered=False, note=OTHERWISE), words)
+    assert otherwise.startswith(f'<div class="refusal"><p>{words["refused"]} {words["otherwise"]}</p><details>')
 
 
 # --- a link to an answer ----------------------------------------------------------------------------------------------

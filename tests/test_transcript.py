@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from qa import QAError
+from qa.answer import OTHERWISE
 from qa.transcript import (
     REASON_WIDTH,
     REASONS,
@@ -482,6 +483,8 @@ def test_html_says_what_was_searched_chosen_and_refused() -> None:
         "The articles do not answer this. The closest passages:",
         "The articles do not answer this.",
     ]
+    (otherwise,) = read(to_html([replace(REFUSED, searched=REFUSED.asked, note=OTHERWISE)])).of("p")
+    assert otherwise == f"The articles do not answer this. {OTHERWISE} The closest passages:"
 
 
 def test_html_loads_nothing_and_runs_nothing() -> None:

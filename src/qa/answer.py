@@ -80,6 +80,8 @@ ON_TOPIC = 0.6
 question has no one answer that the reranker could find."""
 
 REFUSAL = "The articles do not answer this."
+OTHERWISE = "The closest sentence says otherwise than the question."
+"""The note of a refusal whose first quote has a fact of the question otherwise."""
 
 REACH = 1_000
 """Characters before a sentence in which the sentence before it is looked for."""
@@ -153,8 +155,8 @@ def answer(
         quotes.sort(key=lambda quote: (quote.date, quote.source, quote.start))
     exact = bool(quotes) and not aim.open and not several
     known = known_of(candidates[0].passage) if exact else ""
-    if judge and exact and sure >= ANSWERED and contradicted(said, quotes[0].text, known, judge):
-        sure = CONTRADICTED
+    otherwise = bool(judge and exact and sure >= ANSWERED and contradicted(said, quotes[0].text, known, judge))
+    sure = CONTRADICTED if otherwise else sure
     answered = sure >= ANSWERED
     text = " ".join(_cited(quote, number, by_date) for number, quote in enumerate(quotes, 1))
     return Answer(
@@ -165,6 +167,7 @@ def answer(
         tuple(quotes),
         tuple(passages),
         by_date,
+        note=OTHERWISE if otherwise else "",
         short=_short(candidates[0].passage, quotes[0], evidence) if answered and exact else None,
     )
 

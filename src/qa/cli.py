@@ -357,8 +357,8 @@ def _answer(answer: Answer) -> str:
         f"{quote.date + ': ' if answer.by_date else ''}“{quote.text}” [{number}]"
         for number, quote in enumerate(answer.quotes, 1)
     ]
-    closest = " The closest passages:" if answer.quotes else " Nothing in the index comes near."
-    head = [] if answer.answered else [answer.text + closest]
+    closest = "The closest passages:" if answer.quotes else "Nothing in the index comes near."
+    head = [] if answer.answered else [" ".join(filter(None, [answer.text, answer.note, closest]))]
     if answer.short:
         head = [f"{answer.short.text} [1]"]
     body = [_wrapped(line) for line in (*head, *quotes)]

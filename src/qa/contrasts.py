@@ -67,7 +67,7 @@ def _numbers(question: str, sentence: str, around: str) -> Iterator[Contrast]:
             text = asked
             for old, new in reversed(pairs):
                 text = text[: old.start()] + new + text[old.end() :]
-            yield Contrast(text, sentence)
+            yield Contrast(text, in_figures(sentence))  # The judge is to compare figures with figures.
 
 
 def _series(question: str, sentence: str, around: str) -> Iterator[Contrast]:

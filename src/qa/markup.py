@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from qa.answer import OTHERWISE
 from qa.builds import CANCELLED, BuildState
 from qa.ingest import Plan
 from qa.library import Item
@@ -82,7 +83,8 @@ def answer_html(turn: Turn, words: Words, before: Sequence[Turn] = (), writing: 
     if turn.answered:
         return f'<div class="answer">{_short(turn, words)}{_prose(turn, words, writing)}{body}{listed}{foot}</div>'
     closest = f"<details><summary>{words['closest']}</summary>{body}{listed}</details>" if body else ""
-    return f'<div class="refusal"><p>{words["refused"]}</p>{closest}{foot}</div>'
+    told = f"{words['refused']} {words['otherwise']}" if turn.note == OTHERWISE else words["refused"]
+    return f'<div class="refusal"><p>{told}</p>{closest}{foot}</div>'
 
 
 def _short(turn: Turn, words: Words) -> str:

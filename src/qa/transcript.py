@@ -283,7 +283,7 @@ def _remarks(each: Turn) -> Iterator[str]:
     if shown := describe(each.filters):
         yield f"Only: {shown}"
     if not each.answered:
-        yield f"{REFUSED} The closest passages:" if each.quotes else REFUSED
+        yield " ".join(filter(None, [REFUSED, each.note, "The closest passages:" if each.quotes else ""]))
 
 
 def describe(filters: Filters) -> str:

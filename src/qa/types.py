@@ -343,8 +343,9 @@ class Answer:
     `confidence` is between 0 and 1 and comparable between questions. When `answered` is False, `quotes` are the closest
     passages found, not an answer. `passages` are those that were read, best first; `by_date` says that the quotes stand
     from the oldest to the newest. `statements` are what the language model named `model` wrote, in order, the struck
-    ones too; quotes that only they name stand behind the others. `note` says what went wrong, or was left out. `short`
-    are the few words of the first quote that answer, None where none are sure.
+    ones too; quotes that only they name stand behind the others. `note` says what went wrong, what was left
+    out, or that the closest sentence says otherwise. `short` are the few words of the first quote that answer, None
+    where none are sure.
     """
 
     question: str
