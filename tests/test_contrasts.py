@@ -82,6 +82,15 @@ def test_not_this_but_that_denies_nothing() -> None:
     assert contrasts("Why was it built?", "It was built not for goats but for sheep.", "") == []
 
 
+def test_a_country_is_no_other_word_for_a_region() -> None:
+    many = "China, India and Pakistan declined."
+    assert contrasts("Which Asian countries declined?", many, many) == []
+    one = "In Pakistan a Turkish minister declined."
+    assert contrasts("Which Swedish minister declined?", one, one) == [
+        Contrast("Which Turkish minister declined?", one)
+    ]
+
+
 def test_about_the_same_number_says_nothing_else() -> None:
     assert contrasts("What rose by 13 percent?", "Prices rose by 13.1 percent.", "Prices rose by 13.1 percent.") == []
 

@@ -154,12 +154,12 @@ def test_without_a_reader_nothing_is_marked(library: Library) -> None:
 
 @pytest.mark.slow
 def test_questions_with_one_changed_fact_are_told_apart(assistant: Assistant) -> None:
-    """The floors of eval/changed.jsonl; BENCHMARKS.md has the table, and the target, which the outcome is far from."""
+    """The floors of eval/changed.jsonl; BENCHMARKS.md has the table and the target."""
     rows = [json.loads(line) for line in (ROOT / "eval" / "changed.jsonl").read_text("utf-8").splitlines()]
     pairs = [(assistant.ask(row["question"]), assistant.ask(row["changed"])) for row in rows]
     assert len(pairs) >= 60
-    assert sum(true.confidence > changed.confidence for true, changed in pairs) / len(pairs) >= 0.92
-    assert sum(true.answered and not changed.answered for true, changed in pairs) / len(pairs) >= 0.5
+    assert sum(true.confidence > changed.confidence for true, changed in pairs) / len(pairs) >= 0.94
+    assert sum(true.answered and not changed.answered for true, changed in pairs) / len(pairs) >= 0.73
     for answer in chain(*pairs):
         if answer.short:
             text = assistant.document(answer.short.source).text

@@ -18,8 +18,9 @@ from qa.support import FIGURE, YEAR, in_figures, numbers
 from qa.types import Reranker
 
 RISE, FITS = 2.0, -0.5
-"""A sentence says otherwise when the judge's logit gains so much by the exchange, and then is so high: even, less a
-little for an exchange that reads clumsily. See "One fact changed" in BENCHMARKS.md."""
+"""A sentence that does not support the question as it is says otherwise when the judge's logit gains so much by the
+exchange, and then is so high: even, less a little for an exchange that reads clumsily. See "One fact changed" in
+BENCHMARKS.md."""
 
 MOST = 12
 """Contrasts that are judged, at most; of 413 answered questions two had more."""
@@ -43,7 +44,8 @@ def contradicted(question: str, sentence: str, around: str, judge: Callable[[], 
         return False
     score = judge().score
     (plain,) = score(question, [sentence])
-    return any(score(each.question, [each.sentence])[0] >= max(plain + RISE, FITS) for each in found)
+    least = max(plain + RISE, FITS)
+    return plain < 0 and any(score(each.question, [each.sentence])[0] >= least for each in found)
 
 
 def contrasts(question: str, sentence: str, around: str) -> list[Contrast]:
@@ -111,7 +113,8 @@ def _names(question: str, sentence: str, around: str) -> Iterator[Contrast]:
     others = [name for name in dict.fromkeys(names(sentence)) if not mine & {stem(word) for word in words(name)}]
     for name in gone[:1]:
         if name not in {*MONTHS, *DAYS}:
-            yield from (Contrast(_replaced(question, name, other), sentence) for other in others)
+            alike = [other for other in others if bool(_ADJECTIVE.search(name)) == bool(_ADJECTIVE.search(other))]
+            yield from (Contrast(_replaced(question, name, other), sentence) for other in alike)
 
 
 def _roles(question: str, sentence: str, around: str) -> Iterator[Contrast]:
@@ -143,6 +146,10 @@ _AFFIRMED = {
     r"\s*\b(?:not|no|never)\b": "",
 }
 _REFUSED = re.compile(r"\s*\b(?:(?:refus|declin|fail)\w* to|den(?:y|ies|ied|ying))\b", re.IGNORECASE)
+
+
+_ADJECTIVE = re.compile(r"(?:ian|ean|can|ese|ish|ic)$")
+"""What is no country but of one: "Asian" is not said otherwise where "Pakistan" stands."""
 
 
 def _alike(number: str, other: str) -> bool:
