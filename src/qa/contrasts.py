@@ -58,18 +58,21 @@ def contrasts(question: str, sentence: str, around: str) -> list[Contrast]:
 
 def _numbers(question: str, sentence: str, around: str) -> Iterator[Contrast]:
     """The numbers that the passage lacks, exchanged for as many of the sentence, years for years."""
-    asked = in_figures(question)
-    known, mine = numbers(f"{around} {sentence}"), numbers(question)
+    mine = numbers(question)
+    if not mine:
+        return
+    asked, told = in_figures(question), in_figures(sentence)
+    known = numbers(f"{around} {sentence}")
     gone = [found for found in FIGURE.finditer(asked) if found.group().replace(",", "") not in known]
-    here = [found.group() for found in FIGURE.finditer(in_figures(sentence))]
-    others = [number for number in dict.fromkeys(here) if number.replace(",", "") not in mine]
+    here = dict.fromkeys(found.group() for found in FIGURE.finditer(told))
+    others = [number for number in here if number.replace(",", "") not in mine]
     for first in range(len(others) - len(gone) + 1 if gone else 0):
         pairs = list(zip(gone, others[first : first + len(gone)], strict=True))
         if all(_alike(old.group(), new) for old, new in pairs):
             text = asked
             for old, new in reversed(pairs):
                 text = text[: old.start()] + new + text[old.end() :]
-            yield Contrast(text, in_figures(sentence))  # The judge is to compare figures with figures.
+            yield Contrast(text, told)  # The judge is to compare figures with figures.
 
 
 def _series(question: str, sentence: str, around: str) -> Iterator[Contrast]:
@@ -128,11 +131,6 @@ def _roles(question: str, sentence: str, around: str) -> Iterator[Contrast]:
 
 # --- words ------------------------------------------------------------------------------------------------------------
 
-_NOT = re.compile(
-    r"\b(?:not|no|none|never|nobody|nothing|nowhere|neither|nor|without|cannot|\w+n['’]t)\b(?![^.;?!]*\bbut\b)",
-    re.IGNORECASE,
-)
-"""A denial; "not goats but sheep" denies no more than it says."""
 _AFFIRMED = {
     r"\bcannot\b": "can",
     r"\b(\w+?)n['’]t\b": r"\1",
@@ -145,8 +143,9 @@ _AFFIRMED = {
     r"\bwithout\b": "with",
     r"\s*\b(?:not|no|never)\b": "",
 }
+_NOT = re.compile(rf"(?:{'|'.join(_AFFIRMED)})(?![^.;?!]*\bbut\b)", re.IGNORECASE)
+"""A denial; "not goats but sheep" denies no more than it says."""
 _REFUSED = re.compile(r"\s*\b(?:(?:refus|declin|fail)\w* to|den(?:y|ies|ied|ying))\b", re.IGNORECASE)
-
 
 _ADJECTIVE = re.compile(r"(?:ian|ean|can|ese|ish|ic)$")
 """What is no country but of one: "Asian" is not said otherwise where "Pakistan" stands."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from qa.answer import escape_markdown
+from qa.answer import REFUSAL, escape_markdown
 from qa.types import NO_FILTERS, Answer, Filters, QAError, Quote, Ranks, Span, Statement
 
 REASONS = 6
@@ -22,8 +22,6 @@ REASON_WIDTH = 90
 SHOWN_DIGEST = 16
 """Characters of a SHA-256 that a reference gives: enough to tell two versions of an article apart."""
 
-
-REFUSED = "The articles do not answer this."
 
 NOTHING = "Nothing has been asked yet; ask a question first."
 
@@ -283,7 +281,7 @@ def _remarks(each: Turn) -> Iterator[str]:
     if shown := describe(each.filters):
         yield f"Only: {shown}"
     if not each.answered:
-        yield " ".join(filter(None, [REFUSED, each.note, "The closest passages:" if each.quotes else ""]))
+        yield " ".join(filter(None, [REFUSAL, each.note, "The closest passages:" if each.quotes else ""]))
 
 
 def describe(filters: Filters) -> str:
